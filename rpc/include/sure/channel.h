@@ -1,0 +1,168 @@
+/* The client side: a channel, and calls over it.
+ *
+ * A channel is a server's address, a connection that is kept up, and a session in which every call
+ * has a number. Calls from many threads share the one connection. Generated code wraps the untyped
+ * functions at the end of this header; applications use the typed ones. */
+#ifndef SURE_CHANNEL_H
+#define SURE_CHANNEL_H
+
+#include <sure/log.h>
+#include <sure/method.h>
+#include <sure/status.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct sure_channel;
+struct sure_call;
+
+#define SURE_CALL_TIMEOUT_MS_DEFAULT 10000
+#define SURE_CALL_TIMEOUT_MS_MAX (7 * 24 * 3600 * 1000)
+#define SURE_MESSAGE_LEN_MAX_DEFAULT (4 * 1024 * 1024)
+/* Calls with a number and no result yet, a session; what one ACK frame can describe. */
+#define SURE_OPEN_CALLS_MAX 4000
+/* Calls that ended UNKNOWN and were neither settled nor released, a session (S10). */
+#define SURE_UNRESOLVED_CALLS_MAX_DEFAULT 1024
+
+/* Zero in any field means the default that is named beside it. */
+struct sure_channel_options {
+  const char *target; /* "tcp://host:port" or "ipc:///path"; must be given; copied */
+  struct sure_logger logger;
+  uint32_t timeout_ms;           /* deadline of a call that names none: 10 000; at most 7 days */
+  uint32_t attempt_timeout_ms;   /* an attempt without ACCEPTED or reply by then is given up, and its
+                                    connection replaced: 1000 */
+  uint32_t connect_timeout_ms;   /* until the session is attached: 5000 */
+  uint32_t reconnect_ms_initial; /* pause before the second try to connect: 50 */
+  uint32_t reconnect_ms_max;     /* longest pause between tries: 2000; both with jitter of 20 % */
+  uint32_t keepalive_time_ms;    /* silence with calls open, then a PING: 10 000 */
+  uint32_t keepalive_timeout_ms; /* silence after the PING, then the connection is replaced: 5000 */
+  uint32_t ack_idle_ms;          /* results are acknowledged alone when no request took the
+                                    acknowledgment along for so long: 50 */
+  uint32_t message_len_max;      /* largest request or reply, bytes: 4 MiB */
+  uint32_t unresolved_calls_max; /* 1024 */
+};
+
+/* Open a channel to `options->target`.
+ *
+ * Starts to connect in the background and returns at once; a server that is not there yet is no
+ * error: calls wait for it until their deadline. On SURE_OK the caller owns `*out_channel`
+ * (sure_channel_free). The logger's user pointer must stay valid until then.
+ *
+ * SURE_INVALID_ARGUMENT: no target, an unknown scheme, a wrong URL, or a number out of its range.
+ * SURE_RESOURCE_EXHAUSTED: memory or threads. */
+SURE_API enum sure_code sure_channel_open(const struct sure_channel_options *options,
+                                          struct sure_channel **out_channel);
+
+/* Close the session in good order (results acknowledged) if that works within `linger_ms`, cancel
+ * the calls that are open, run their completions, and free the channel. Accepts NULL; returns NULL.
+ * Blocks up to `linger_ms` (0: 1000) and for completions that are running. No other thread may use
+ * the channel any more. Not from a completion: that is a bug that is asserted. In a forked child it
+ * frees nothing and touches nothing (S3). */
+SURE_API struct sure_channel *sure_channel_free(struct sure_channel *channel, uint32_t linger_ms);
+
+/* What a channel did so far. Never reset. */
+struct sure_channel_stats {
+  uint64_t calls;       /* calls that got as far as a number or an attempt */
+  uint64_t attempts;    /* handed to a transport */
+  uint64_t connects;    /* connections that got a session attached */
+  uint64_t sessions;    /* sessions opened */
+  uint64_t replayed;    /* results that an earlier attempt had made */
+  uint64_t joined;      /* results of a run that an earlier attempt had started */
+  uint64_t settled;     /* calls whose result came from SETTLE */
+  uint64_t unresolved;  /* calls that are UNKNOWN now, neither settled nor released */
+  uint64_t open;        /* calls without a result now */
+};
+SURE_API void sure_channel_get_stats(struct sure_channel *channel,
+                                     struct sure_channel_stats *out_stats);
+
+/* Options of one call. Zero means the method's own option, and then the channel's. NULL in place of
+ * the struct means all zero. */
+struct sure_call_options {
+  uint32_t timeout_ms;                   /* from now, over all attempts; at most 7 days */
+  uint32_t attempt_timeout_ms;
+  const struct sure_retry_policy *retry; /* copied */
+  /* The call that a handler is serving while it makes this one: this call then carries an
+   * idempotency key derived from the parent's id and an ordinal, so that a handler that runs again
+   * does not double its effect downstream (S14), and its deadline is the parent's at most. */
+  struct sure_call *parent;
+};
+
+/* Told how an asynchronous call ended, exactly once, always later than the call that started it, on
+ * a thread of the library, with no lock held. `reply` is NULL unless the code is SURE_OK. `status`
+ * and `reply` are borrowed until it returns. It may start calls, not wait for them. */
+typedef void sure_complete_fn(const void *closure, const struct sure_status *status,
+                              const ProtobufCMessage *reply);
+
+/* Bytes of closure that a call carries for its completion. */
+#define SURE_CLOSURE_LEN_MAX 32
+
+/* Call `method` and wait for its end. For generated code.
+ *
+ * Borrows `request` and `options` until it returns. On SURE_OK the caller owns `*out_reply`
+ * (protobuf_c_message_free_unpacked with a NULL allocator, or the generated ..._free_unpacked);
+ * otherwise it is untouched. `status` may be NULL; its code is what is returned.
+ * Blocks until the call's deadline at most. Any thread, except from a completion or an inline
+ * handler, where it is refused: those threads are the ones that would have to bring the reply.
+ *
+ * Refused here, nothing sent, outcome NOT_APPLIED, reason CHANNEL:
+ * SURE_INVALID_ARGUMENT: a time-out over 7 days, an empty idempotency key.
+ * SURE_RESOURCE_EXHAUSTED: the request is over message_len_max, or too many calls are open or
+ *   unresolved, or memory is short.
+ * SURE_FAILED_PRECONDITION: in a forked child, in a completion, or the table's ABI is another.
+ * SURE_DEADLINE_EXCEEDED, SURE_UNAVAILABLE and others: the outcome says what is known
+ *   (docs/exactly-once.md); with UNKNOWN, sure_channel_settle makes it certain. */
+SURE_API enum sure_code sure_channel_call(struct sure_channel *channel,
+                                          const struct sure_method *method,
+                                          const ProtobufCMessage *request,
+                                          const struct sure_call_options *options,
+                                          ProtobufCMessage **out_reply, struct sure_status *status);
+
+/* Start a call; `complete` gets the end. For generated code. The request is packed before it
+ * returns; `closure` (at most SURE_CLOSURE_LEN_MAX bytes) is copied. Does not block. Any thread,
+ * completions too. On SURE_OK `complete` runs exactly once; `out_id` may be NULL. On another code it
+ * never runs, nothing was sent, and the codes are those of sure_channel_call that are refused. */
+SURE_API enum sure_code sure_channel_start(struct sure_channel *channel,
+                                           const struct sure_method *method,
+                                           const ProtobufCMessage *request,
+                                           const struct sure_call_options *options,
+                                           sure_complete_fn *complete, const void *closure,
+                                           size_t closure_len, uint64_t *out_handle);
+
+/* Give up waiting for the asynchronous call `handle`: it completes with SURE_CANCELLED (and the
+ * outcome that is true then), unless its end was on the way already. Unknown handles are ignored.
+ * Does not block. Any thread. */
+SURE_API void sure_channel_cancel(struct sure_channel *channel, uint64_t handle);
+
+/* What to settle: a call of this channel, or an idempotency key, or both. */
+struct sure_settle {
+  struct sure_call_id call;
+  struct sure_bytes key;
+};
+
+/* Learn what became of an EXACTLY_ONCE call that ended UNKNOWN; if it has not run, see to it that it
+ * never will (S12). Blocks, borrows and owns like sure_channel_call.
+ *
+ * Returns the recorded code of the call, SURE_OK with its reply or its refusal with NOT_APPLIED, or
+ * SURE_ABORTED, reason TOMBSTONE: it had not run and never will, NOT_APPLIED.
+ * SURE_FAILED_PRECONDITION, outcome UNKNOWN: reason STALE (its result was acknowledged before) or
+ *   SESSION_LOST (the server has forgotten the session). Final.
+ * SURE_UNAVAILABLE, SURE_DEADLINE_EXCEEDED: not known yet; settle again.
+ * SURE_INVALID_ARGUMENT: neither a call nor a key, or the method has no key field or is not
+ *   EXACTLY_ONCE. */
+SURE_API enum sure_code sure_channel_settle(struct sure_channel *channel,
+                                            const struct sure_method *method,
+                                            const struct sure_settle *what,
+                                            const struct sure_call_options *options,
+                                            ProtobufCMessage **out_reply,
+                                            struct sure_status *status);
+
+/* Stop caring about a call that ended UNKNOWN: it counts as acknowledged, its record may go, and
+ * nobody can settle it by its id any more (by its key one still can). Unknown ids are ignored. */
+SURE_API void sure_channel_release(struct sure_channel *channel, struct sure_call_id call);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

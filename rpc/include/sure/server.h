@@ -1,0 +1,146 @@
+/* The server side: services, the addresses they are served on, and a stop in good order. */
+#ifndef SURE_SERVER_H
+#define SURE_SERVER_H
+
+#include <sure/call.h>
+#include <sure/log.h>
+#include <sure/method.h>
+#include <sure/store.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct sure_server;
+
+#define SURE_SESSION_LEASE_MS_DEFAULT (60 * 1000)
+#define SURE_SESSION_RETENTION_MS_DURABLE_DEFAULT (24 * 3600 * 1000)
+#define SURE_SESSION_RETENTION_MS_VOLATILE_DEFAULT (10 * 60 * 1000)
+
+/* Zero in any field means the default that is named beside it. */
+struct sure_server_options {
+  /* Where sessions and completion records live. Borrowed; must outlive the server. NULL: a memory
+   * store of the server's own, which forgets everything when the process ends. */
+  struct sure_store *store;
+  struct sure_logger logger;
+  uint32_t pool_thread_count;         /* threads for handlers that run outside a transaction: 4 */
+  uint32_t batch_len_max;             /* calls in one transaction at most: 256 */
+  uint32_t message_len_max;           /* largest request or reply, bytes: 4 MiB */
+  uint32_t connection_count_max;      /* further ones are closed at once: 10 000 */
+  uint32_t running_calls_max;         /* further ones are refused with RESOURCE_EXHAUSTED: 65 536 */
+  uint32_t connection_calls_max;      /* the same for one connection: 4000 */
+  uint32_t unsent_len_max;            /* reply bytes waiting on one connection, then it is not read
+                                         (S23): 8 MiB */
+  uint32_t unsent_ms_max;             /* so long not read, then closed: 30 000 */
+  uint32_t handshake_ms_max;          /* from connect to ATTACH: 10 000 */
+  uint32_t keepalive_time_ms;         /* silence of a peer, then a PING: 20 000 */
+  uint32_t keepalive_timeout_ms;      /* silence after the PING, then closed: 10 000 */
+  uint32_t session_lease_ms;          /* a session nobody is attached to is fenced after: 60 000 */
+  uint32_t session_retention_ms;      /* a fenced one is forgotten after: 24 h, memory 10 min */
+};
+
+/* Create a server. Does not listen yet: register services first. On SURE_OK the caller owns
+ * `*out_server` (sure_server_free).
+ * SURE_INVALID_ARGUMENT: a number out of its range. SURE_RESOURCE_EXHAUSTED: memory or threads. */
+SURE_API enum sure_code sure_server_open(const struct sure_server_options *options,
+                                         struct sure_server **out_server);
+
+/* How handlers run (S14). */
+enum sure_run_mode {
+  /* TX with a durable store, POOL with a volatile one. */
+  SURE_RUN_AUTO = 0,
+  /* On the store's writer, inside the transaction that also holds the completion record; a method
+   * with NO_SIDE_EFFECTS runs in a read transaction instead, on a thread of the pool. The handler
+   * gets the transaction from its store (sure_call_sqlite). It may run several times for one call,
+   * and only its writes through that handle count. It may not block or call out. */
+  SURE_RUN_TX = 1,
+  /* First phase on a thread of the pool, without a transaction; it may block and call out, and ends
+   * with sure_call_apply for the second phase in the transaction. */
+  SURE_RUN_PREPARE = 2,
+  /* On a thread of the pool, no transaction. Refused for EXACTLY_ONCE methods on a durable store,
+   * where effect and record could not commit together. With a volatile store, change state only on
+   * the way to SURE_OK. */
+  SURE_RUN_POOL = 3,
+  /* As POOL, on the thread that read the request: the fastest, for handlers of microseconds that
+   * never block. */
+  SURE_RUN_INLINE = 4,
+  /* On a thread of the pool, with an intent committed before it runs and the record after: for
+   * effects outside the store. Nothing re-runs after an intent; if this process dies meanwhile the
+   * call is IN_DOUBT. */
+  SURE_RUN_EXTERNAL = 5,
+};
+
+/* Calls the typed handler of one method. Written by the generator. */
+typedef enum sure_code sure_handler_fn(const void *handlers, void *user, struct sure_call *call,
+                                       const ProtobufCMessage *request, ProtobufCMessage *reply);
+
+/* Offer a service. For generated code. `service`, `trampolines` (one a method, in the table's
+ * order) and `handlers` are borrowed until sure_server_free. Before sure_server_listen only.
+ *
+ * SURE_ALREADY_EXISTS: the service is registered, or two methods have the same id (S4).
+ * SURE_FAILED_PRECONDITION: the server listens already; the table's ABI is another; the run mode and
+ *   a method's semantics exclude each other; a method has an idempotency key and the store is
+ *   volatile without allow_volatile_keys (S13). The logger says which.
+ * SURE_RESOURCE_EXHAUSTED: memory. */
+SURE_API enum sure_code sure_server_register(struct sure_server *server,
+                                             const struct sure_service *service,
+                                             sure_handler_fn *const *trampolines,
+                                             const void *handlers, void *user);
+
+/* Choose how a method runs: `name` is "pkg.Service/Method", or "pkg.Service" for all of its methods.
+ * Before sure_server_register of the service. SURE_INVALID_ARGUMENT: no name.
+ * SURE_FAILED_PRECONDITION: the service is registered already. */
+SURE_API enum sure_code sure_server_set_run_mode(struct sure_server *server, const char *name,
+                                                 enum sure_run_mode mode);
+
+/* Listen on `url` ("tcp://127.0.0.1:5001", "tcp://0.0.0.0:5001", port 0 for a free one, "ipc:///path") and
+ * serve. May be called for several addresses.
+ * SURE_INVALID_ARGUMENT: a wrong URL. SURE_ALREADY_EXISTS: the address is in use.
+ * SURE_PERMISSION_DENIED: the system does not allow it. SURE_UNAVAILABLE: any other reason, logged.
+ * On an error nothing has changed. */
+SURE_API enum sure_code sure_server_listen(struct sure_server *server, const char *url);
+
+/* The address that the index-th sure_server_listen really bound (with the port chosen for 0), or
+ * NULL. Valid until sure_server_free. */
+SURE_API const char *sure_server_url(const struct sure_server *server, size_t index);
+
+/* Stop in good order: accept no connection and no new call, answer the running ones, close. Blocks
+ * until that is done or `drain_ms_max` (0: 30 000) has passed; then connections are closed, and
+ * clients retry elsewhere or later. SURE_OK: all running calls were answered.
+ * SURE_DEADLINE_EXCEEDED: some were cut off; that loses no effect and doubles none.
+ * A call of sure_server_stop from another thread ends it at once. */
+SURE_API enum sure_code sure_server_drain(struct sure_server *server, uint32_t drain_ms_max);
+
+/* Close all connections now; makes sure_server_drain and sure_server_run return. Any thread. */
+SURE_API void sure_server_stop(struct sure_server *server);
+
+/* Serve until SIGTERM or SIGINT, drain, return; a second signal cuts the drain short. For the main
+ * thread of a server program: it blocks the two signals in the calling thread and waits for them (no
+ * handler is installed); other threads of the application must block them too.
+ * SURE_OK: drained. SURE_DEADLINE_EXCEEDED: see sure_server_drain.
+ * SURE_DATA_LOSS: the store failed in a way that only a restart can mend (S20); exit non-zero. */
+SURE_API enum sure_code sure_server_run(struct sure_server *server, uint32_t drain_ms_max);
+
+/* Stops if it was not stopped, waits for handlers that run, frees. Accepts NULL; returns NULL. Not
+ * from a handler. */
+SURE_API struct sure_server *sure_server_free(struct sure_server *server);
+
+/* What a server did so far. Never reset. */
+struct sure_server_stats {
+  uint64_t connections; /* open now */
+  uint64_t requests;    /* attempts received */
+  uint64_t runs;        /* handlers started for them */
+  uint64_t replayed;    /* attempts answered from a record */
+  uint64_t joined;      /* attempts that joined a running call */
+  uint64_t refused;     /* attempts answered NOT_RUN */
+  uint64_t stale;       /* attempts below the watermark or in the acked ranges */
+  uint64_t batches;     /* submitted to the store */
+  uint64_t protocol_errors; /* connections closed for breaking the protocol */
+};
+SURE_API void sure_server_get_stats(struct sure_server *server, struct sure_server_stats *out_stats);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
