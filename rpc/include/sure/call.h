@@ -29,15 +29,15 @@ SURE_API enum sure_code sure_call_fail(struct sure_call *call, enum sure_code co
 /* Milliseconds until the last of those who wait for this call stops waiting; 0 when that has
  * passed. */
 SURE_API uint32_t sure_call_time_left_ms(const struct sure_call *call);
-/* Everybody who waited has cancelled (S16). A handler may go on or return SURE_CANCELLED, which rolls
- * back and is not recorded. */
+/* Everybody who waited has cancelled (S16). A handler may go on or return SURE_CANCELLED, which
+ * rolls back and is not recorded. */
 SURE_API bool sure_call_is_cancelled(const struct sure_call *call);
 /* The number of the attempt that started this run, from 1. */
 SURE_API uint32_t sure_call_attempt(const struct sure_call *call);
 /* The table of the method being served. */
 SURE_API const struct sure_method *sure_call_method(const struct sure_call *call);
-/* The call's idempotency key: the application's own or derived from a parent call; empty if there is
- * neither. */
+/* The call's idempotency key: the application's own or derived from a parent call; empty if there
+ * is neither. */
 SURE_API struct sure_bytes sure_call_key(const struct sure_call *call);
 
 /* The second phase of a PREPARE handler: runs on the store's writer, inside the transaction, under

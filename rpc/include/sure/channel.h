@@ -18,7 +18,7 @@ struct sure_channel;
 struct sure_call;
 
 #define SURE_CALL_TIMEOUT_MS_DEFAULT 10000
-#define SURE_CALL_TIMEOUT_MS_MAX (7 * 24 * 3600 * 1000)
+#define SURE_CALL_TIMEOUT_MS_MAX     (7 * 24 * 3600 * 1000)
 #define SURE_MESSAGE_LEN_MAX_DEFAULT (4 * 1024 * 1024)
 /* Calls with a number and no result yet, a session; what one ACK frame can describe. */
 #define SURE_OPEN_CALLS_MAX 4000
@@ -29,10 +29,10 @@ struct sure_call;
 struct sure_channel_options {
   const char *target; /* "tcp://host:port" or "ipc:///path"; must be given; copied */
   struct sure_logger logger;
-  uint32_t timeout_ms;           /* deadline of a call that names none: 10 000; at most 7 days */
-  uint32_t attempt_timeout_ms;   /* an attempt without ACCEPTED or reply by then is given up, and its
-                                    connection replaced: 1000 */
-  uint32_t connect_timeout_ms;   /* until the session is attached: 5000 */
+  uint32_t timeout_ms;         /* deadline of a call that names none: 10 000; at most 7 days */
+  uint32_t attempt_timeout_ms; /* an attempt without ACCEPTED or reply by then is given up, and its
+                                  connection replaced: 1000 */
+  uint32_t connect_timeout_ms; /* until the session is attached: 5000 */
   uint32_t reconnect_ms_initial; /* pause before the second try to connect: 50 */
   uint32_t reconnect_ms_max;     /* longest pause between tries: 2000; both with jitter of 20 % */
   uint32_t keepalive_time_ms;    /* silence with calls open, then a PING: 10 000 */
@@ -63,15 +63,15 @@ SURE_API struct sure_channel *sure_channel_free(struct sure_channel *channel, ui
 
 /* What a channel did so far. Never reset. */
 struct sure_channel_stats {
-  uint64_t calls;       /* calls that got as far as a number or an attempt */
-  uint64_t attempts;    /* handed to a transport */
-  uint64_t connects;    /* connections that got a session attached */
-  uint64_t sessions;    /* sessions opened */
-  uint64_t replayed;    /* results that an earlier attempt had made */
-  uint64_t joined;      /* results of a run that an earlier attempt had started */
-  uint64_t settled;     /* calls whose result came from SETTLE */
-  uint64_t unresolved;  /* calls that are UNKNOWN now, neither settled nor released */
-  uint64_t open;        /* calls without a result now */
+  uint64_t calls;      /* calls that got as far as a number or an attempt */
+  uint64_t attempts;   /* handed to a transport */
+  uint64_t connects;   /* connections that got a session attached */
+  uint64_t sessions;   /* sessions opened */
+  uint64_t replayed;   /* results that an earlier attempt had made */
+  uint64_t joined;     /* results of a run that an earlier attempt had started */
+  uint64_t settled;    /* calls whose result came from SETTLE */
+  uint64_t unresolved; /* calls that are UNKNOWN now, neither settled nor released */
+  uint64_t open;       /* calls without a result now */
 };
 SURE_API void sure_channel_get_stats(struct sure_channel *channel,
                                      struct sure_channel_stats *out_stats);
@@ -79,7 +79,7 @@ SURE_API void sure_channel_get_stats(struct sure_channel *channel,
 /* Options of one call. Zero means the method's own option, and then the channel's. NULL in place of
  * the struct means all zero. */
 struct sure_call_options {
-  uint32_t timeout_ms;                   /* from now, over all attempts; at most 7 days */
+  uint32_t timeout_ms; /* from now, over all attempts; at most 7 days */
   uint32_t attempt_timeout_ms;
   const struct sure_retry_policy *retry; /* copied */
   /* The call that a handler is serving while it makes this one: this call then carries an
@@ -120,8 +120,9 @@ SURE_API enum sure_code sure_channel_call(struct sure_channel *channel,
 
 /* Start a call; `complete` gets the end. For generated code. The request is packed before it
  * returns; `closure` (at most SURE_CLOSURE_LEN_MAX bytes) is copied. Does not block. Any thread,
- * completions too. On SURE_OK `complete` runs exactly once; `out_id` may be NULL. On another code it
- * never runs, nothing was sent, and the codes are those of sure_channel_call that are refused. */
+ * completions too. On SURE_OK `complete` runs exactly once; `out_id` may be NULL. On another code
+ * it never runs, nothing was sent, and the codes are those of sure_channel_call that are refused.
+ */
 SURE_API enum sure_code sure_channel_start(struct sure_channel *channel,
                                            const struct sure_method *method,
                                            const ProtobufCMessage *request,
@@ -140,8 +141,8 @@ struct sure_settle {
   struct sure_bytes key;
 };
 
-/* Learn what became of an EXACTLY_ONCE call that ended UNKNOWN; if it has not run, see to it that it
- * never will (S12). Blocks, borrows and owns like sure_channel_call.
+/* Learn what became of an EXACTLY_ONCE call that ended UNKNOWN; if it has not run, see to it that
+ * it never will (S12). Blocks, borrows and owns like sure_channel_call.
  *
  * Returns the recorded code of the call, SURE_OK with its reply or its refusal with NOT_APPLIED, or
  * SURE_ABORTED, reason TOMBSTONE: it had not run and never will, NOT_APPLIED.
@@ -150,12 +151,10 @@ struct sure_settle {
  * SURE_UNAVAILABLE, SURE_DEADLINE_EXCEEDED: not known yet; settle again.
  * SURE_INVALID_ARGUMENT: neither a call nor a key, or the method has no key field or is not
  *   EXACTLY_ONCE. */
-SURE_API enum sure_code sure_channel_settle(struct sure_channel *channel,
-                                            const struct sure_method *method,
-                                            const struct sure_settle *what,
-                                            const struct sure_call_options *options,
-                                            ProtobufCMessage **out_reply,
-                                            struct sure_status *status);
+SURE_API enum sure_code
+sure_channel_settle(struct sure_channel *channel, const struct sure_method *method,
+                    const struct sure_settle *what, const struct sure_call_options *options,
+                    ProtobufCMessage **out_reply, struct sure_status *status);
 
 /* Stop caring about a call that ended UNKNOWN: it counts as acknowledged, its record may go, and
  * nobody can settle it by its id any more (by its key one still can). Unknown ids are ignored. */

@@ -38,11 +38,11 @@ enum sure_partition {
  * a random factor from 0.8 to 1.2 (gRPC A6). Retries end at the call's deadline whatever is written
  * here; a delay that would pass it ends the call at once. */
 struct sure_retry_policy {
-  uint32_t attempts_max;                 /* default: no limit but the deadline; 1: no retry */
-  uint32_t backoff_ms_initial;           /* default 50 */
-  uint32_t backoff_ms_max;               /* default 2000 */
-  uint32_t backoff_multiplier_permille;  /* default 1600, that is 1.6; at least 1000 */
-  uint32_t retryable_codes;              /* SURE_CODE_BITs; default UNAVAILABLE */
+  uint32_t attempts_max;                /* default: no limit but the deadline; 1: no retry */
+  uint32_t backoff_ms_initial;          /* default 50 */
+  uint32_t backoff_ms_max;              /* default 2000 */
+  uint32_t backoff_multiplier_permille; /* default 1600, that is 1.6; at least 1000 */
+  uint32_t retryable_codes;             /* SURE_CODE_BITs; default UNAVAILABLE */
 };
 
 /* Attempts sent in parallel. Carried in the tables; the runtime does not hedge yet. */
@@ -61,7 +61,7 @@ struct sure_method {
   uint32_t timeout_ms;         /* the deadline of a call that names none; 0: the channel's */
   uint32_t attempt_timeout_ms; /* 0: the channel's */
   uint32_t ack_delay_ms;       /* until ACCEPTED is sent; 0: 10 */
-  uint32_t key_field;          /* number of the request field that is the idempotency key; 0: none */
+  uint32_t key_field; /* number of the request field that is the idempotency key; 0: none */
   struct sure_retry_policy retry;
   struct sure_hedging_policy hedging;
   enum sure_partition partition;

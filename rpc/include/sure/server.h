@@ -13,8 +13,8 @@ extern "C" {
 
 struct sure_server;
 
-#define SURE_SESSION_LEASE_MS_DEFAULT (60 * 1000)
-#define SURE_SESSION_RETENTION_MS_DURABLE_DEFAULT (24 * 3600 * 1000)
+#define SURE_SESSION_LEASE_MS_DEFAULT              (60 * 1000)
+#define SURE_SESSION_RETENTION_MS_DURABLE_DEFAULT  (24 * 3600 * 1000)
 #define SURE_SESSION_RETENTION_MS_VOLATILE_DEFAULT (10 * 60 * 1000)
 
 /* Zero in any field means the default that is named beside it. */
@@ -23,20 +23,20 @@ struct sure_server_options {
    * store of the server's own, which forgets everything when the process ends. */
   struct sure_store *store;
   struct sure_logger logger;
-  uint32_t pool_thread_count;         /* threads for handlers that run outside a transaction: 4 */
-  uint32_t batch_len_max;             /* calls in one transaction at most: 256 */
-  uint32_t message_len_max;           /* largest request or reply, bytes: 4 MiB */
-  uint32_t connection_count_max;      /* further ones are closed at once: 10 000 */
-  uint32_t running_calls_max;         /* further ones are refused with RESOURCE_EXHAUSTED: 65 536 */
-  uint32_t connection_calls_max;      /* the same for one connection: 4000 */
-  uint32_t unsent_len_max;            /* reply bytes waiting on one connection, then it is not read
-                                         (S23): 8 MiB */
-  uint32_t unsent_ms_max;             /* so long not read, then closed: 30 000 */
-  uint32_t handshake_ms_max;          /* from connect to ATTACH: 10 000 */
-  uint32_t keepalive_time_ms;         /* silence of a peer, then a PING: 20 000 */
-  uint32_t keepalive_timeout_ms;      /* silence after the PING, then closed: 10 000 */
-  uint32_t session_lease_ms;          /* a session nobody is attached to is fenced after: 60 000 */
-  uint32_t session_retention_ms;      /* a fenced one is forgotten after: 24 h, memory 10 min */
+  uint32_t pool_thread_count;    /* threads for handlers that run outside a transaction: 4 */
+  uint32_t batch_len_max;        /* calls in one transaction at most: 256 */
+  uint32_t message_len_max;      /* largest request or reply, bytes: 4 MiB */
+  uint32_t connection_count_max; /* further ones are closed at once: 10 000 */
+  uint32_t running_calls_max;    /* further ones are refused with RESOURCE_EXHAUSTED: 65 536 */
+  uint32_t connection_calls_max; /* the same for one connection: 4000 */
+  uint32_t unsent_len_max;       /* reply bytes waiting on one connection, then it is not read
+                                    (S23): 8 MiB */
+  uint32_t unsent_ms_max;        /* so long not read, then closed: 30 000 */
+  uint32_t handshake_ms_max;     /* from connect to ATTACH: 10 000 */
+  uint32_t keepalive_time_ms;    /* silence of a peer, then a PING: 20 000 */
+  uint32_t keepalive_timeout_ms; /* silence after the PING, then closed: 10 000 */
+  uint32_t session_lease_ms;     /* a session nobody is attached to is fenced after: 60 000 */
+  uint32_t session_retention_ms; /* a fenced one is forgotten after: 24 h, memory 10 min */
 };
 
 /* Create a server. Does not listen yet: register services first. On SURE_OK the caller owns
@@ -78,8 +78,8 @@ typedef enum sure_code sure_handler_fn(const void *handlers, void *user, struct 
  * order) and `handlers` are borrowed until sure_server_free. Before sure_server_listen only.
  *
  * SURE_ALREADY_EXISTS: the service is registered, or two methods have the same id (S4).
- * SURE_FAILED_PRECONDITION: the server listens already; the table's ABI is another; the run mode and
- *   a method's semantics exclude each other; a method has an idempotency key and the store is
+ * SURE_FAILED_PRECONDITION: the server listens already; the table's ABI is another; the run mode
+ * and a method's semantics exclude each other; a method has an idempotency key and the store is
  *   volatile without allow_volatile_keys (S13). The logger says which.
  * SURE_RESOURCE_EXHAUSTED: memory. */
 SURE_API enum sure_code sure_server_register(struct sure_server *server,
@@ -87,17 +87,16 @@ SURE_API enum sure_code sure_server_register(struct sure_server *server,
                                              sure_handler_fn *const *trampolines,
                                              const void *handlers, void *user);
 
-/* Choose how a method runs: `name` is "pkg.Service/Method", or "pkg.Service" for all of its methods.
- * Before sure_server_register of the service. SURE_INVALID_ARGUMENT: no name.
+/* Choose how a method runs: `name` is "pkg.Service/Method", or "pkg.Service" for all of its
+ * methods. Before sure_server_register of the service. SURE_INVALID_ARGUMENT: no name.
  * SURE_FAILED_PRECONDITION: the service is registered already. */
 SURE_API enum sure_code sure_server_set_run_mode(struct sure_server *server, const char *name,
                                                  enum sure_run_mode mode);
 
-/* Listen on `url` ("tcp://127.0.0.1:5001", "tcp://0.0.0.0:5001", port 0 for a free one, "ipc:///path") and
- * serve. May be called for several addresses.
- * SURE_INVALID_ARGUMENT: a wrong URL. SURE_ALREADY_EXISTS: the address is in use.
- * SURE_PERMISSION_DENIED: the system does not allow it. SURE_UNAVAILABLE: any other reason, logged.
- * On an error nothing has changed. */
+/* Listen on `url` ("tcp://127.0.0.1:5001", "tcp://0.0.0.0:5001", port 0 for a free one,
+ * "ipc:///path") and serve. May be called for several addresses. SURE_INVALID_ARGUMENT: a wrong
+ * URL. SURE_ALREADY_EXISTS: the address is in use. SURE_PERMISSION_DENIED: the system does not
+ * allow it. SURE_UNAVAILABLE: any other reason, logged. On an error nothing has changed. */
 SURE_API enum sure_code sure_server_listen(struct sure_server *server, const char *url);
 
 /* The address that the index-th sure_server_listen really bound (with the port chosen for 0), or
@@ -115,10 +114,10 @@ SURE_API enum sure_code sure_server_drain(struct sure_server *server, uint32_t d
 SURE_API void sure_server_stop(struct sure_server *server);
 
 /* Serve until SIGTERM or SIGINT, drain, return; a second signal cuts the drain short. For the main
- * thread of a server program: it blocks the two signals in the calling thread and waits for them (no
- * handler is installed); other threads of the application must block them too.
- * SURE_OK: drained. SURE_DEADLINE_EXCEEDED: see sure_server_drain.
- * SURE_DATA_LOSS: the store failed in a way that only a restart can mend (S20); exit non-zero. */
+ * thread of a server program: it blocks the two signals in the calling thread and waits for them
+ * (no handler is installed); other threads of the application must block them too. SURE_OK:
+ * drained. SURE_DEADLINE_EXCEEDED: see sure_server_drain. SURE_DATA_LOSS: the store failed in a way
+ * that only a restart can mend (S20); exit non-zero. */
 SURE_API enum sure_code sure_server_run(struct sure_server *server, uint32_t drain_ms_max);
 
 /* Stops if it was not stopped, waits for handlers that run, frees. Accepts NULL; returns NULL. Not
@@ -127,17 +126,18 @@ SURE_API struct sure_server *sure_server_free(struct sure_server *server);
 
 /* What a server did so far. Never reset. */
 struct sure_server_stats {
-  uint64_t connections; /* open now */
-  uint64_t requests;    /* attempts received */
-  uint64_t runs;        /* handlers started for them */
-  uint64_t replayed;    /* attempts answered from a record */
-  uint64_t joined;      /* attempts that joined a running call */
-  uint64_t refused;     /* attempts answered NOT_RUN */
-  uint64_t stale;       /* attempts below the watermark or in the acked ranges */
-  uint64_t batches;     /* submitted to the store */
+  uint64_t connections;     /* open now */
+  uint64_t requests;        /* attempts received */
+  uint64_t runs;            /* handlers started for them */
+  uint64_t replayed;        /* attempts answered from a record */
+  uint64_t joined;          /* attempts that joined a running call */
+  uint64_t refused;         /* attempts answered NOT_RUN */
+  uint64_t stale;           /* attempts below the watermark or in the acked ranges */
+  uint64_t batches;         /* submitted to the store */
   uint64_t protocol_errors; /* connections closed for breaking the protocol */
 };
-SURE_API void sure_server_get_stats(struct sure_server *server, struct sure_server_stats *out_stats);
+SURE_API void sure_server_get_stats(struct sure_server *server,
+                                    struct sure_server_stats *out_stats);
 
 #ifdef __cplusplus
 }

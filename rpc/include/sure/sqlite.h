@@ -1,5 +1,5 @@
-/* The embedded, durable store: SQLite in one file, which also holds the application's own tables, so
- * that effect and completion record commit together. Link with sure-sqlite. */
+/* The embedded, durable store: SQLite in one file, which also holds the application's own tables,
+ * so that effect and completion record commit together. Link with sure-sqlite. */
 #ifndef SURE_SQLITE_H
 #define SURE_SQLITE_H
 
@@ -12,8 +12,8 @@
 extern "C" {
 #endif
 
-/* Creates or upgrades the application's tables, inside a transaction that is rolled back unless this
- * returns SURE_OK. `is_new` tells that the file was made just now. On another code it may set
+/* Creates or upgrades the application's tables, inside a transaction that is rolled back unless
+ * this returns SURE_OK. `is_new` tells that the file was made just now. On another code it may set
  * `*out_message` to a static text. */
 typedef enum sure_code sure_sqlite_schema_fn(void *user, sqlite3 *database, bool is_new,
                                              const char **out_message);
@@ -24,22 +24,22 @@ struct sure_sqlite_store_options {
   struct sure_logger logger;
   sure_sqlite_schema_fn *schema; /* NULL: the application has no tables here */
   void *schema_user;
-  uint32_t busy_timeout_ms;  /* how long another process may hold the file: 1000 */
-  uint64_t sessions_max;     /* 1 000 000 */
+  uint32_t busy_timeout_ms;     /* how long another process may hold the file: 1000 */
+  uint64_t sessions_max;        /* 1 000 000 */
   uint64_t session_records_max; /* unacknowledged records a session: 16 384 */
-  int64_t key_retention_ms;  /* 0: for ever (S13) */
-  const char *vfs;           /* NULL: SQLite's default; for tests */
+  int64_t key_retention_ms;     /* 0: for ever (S13) */
+  const char *vfs;              /* NULL: SQLite's default; for tests */
 };
 
 /* Open the store at `options->path`: WAL, synchronous=FULL, schema made or checked. On SURE_OK the
  * caller owns `*out_store` (sure_store_free). Several processes may have the same file open. On an
- * error nothing was changed and `error_text` (which may be NULL) holds one line for a person, cut to
- * `error_len` bytes.
+ * error nothing was changed and `error_text` (which may be NULL) holds one line for a person, cut
+ * to `error_len` bytes.
  *
  * SURE_INVALID_ARGUMENT: no path. SURE_PERMISSION_DENIED, SURE_NOT_FOUND: the file can't be opened.
- * SURE_FAILED_PRECONDITION: it is a database of another program, or of a newer schema, or the schema
- *   function said so. SURE_DATA_LOSS: it is no database, or damaged.
- * SURE_UNAVAILABLE: another process holds it. SURE_RESOURCE_EXHAUSTED: memory or disk. */
+ * SURE_FAILED_PRECONDITION: it is a database of another program, or of a newer schema, or the
+ * schema function said so. SURE_DATA_LOSS: it is no database, or damaged. SURE_UNAVAILABLE: another
+ * process holds it. SURE_RESOURCE_EXHAUSTED: memory or disk. */
 SURE_API enum sure_code sure_sqlite_store_open(const struct sure_sqlite_store_options *options,
                                                struct sure_store **out_store, char *error_text,
                                                size_t error_len);

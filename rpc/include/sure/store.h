@@ -27,9 +27,9 @@ extern "C" {
 
 /* Records that a volatile store keeps for one session before it refuses new calls, and the bytes
  * for all sessions together. No unacknowledged record is ever evicted. */
-#define SURE_SESSION_RECORDS_MAX_DEFAULT 16384
+#define SURE_SESSION_RECORDS_MAX_DEFAULT  16384
 #define SURE_MEMORY_STORE_LEN_MAX_DEFAULT (1024u * 1024 * 1024)
-#define SURE_SESSIONS_MAX_DEFAULT 1000000
+#define SURE_SESSIONS_MAX_DEFAULT         1000000
 /* Bytes of an idempotency key. */
 #define SURE_KEY_LEN_MAX 255
 /* Bytes of a status message that a record keeps. */
@@ -57,7 +57,8 @@ struct sure_range {
   uint64_t last;
 };
 
-/* A call's result as it is kept. The bytes belong to the op that carries it (sure_store_op_alloc). */
+/* A call's result as it is kept. The bytes belong to the op that carries it (sure_store_op_alloc).
+ */
 struct sure_record {
   enum sure_code code;
   enum sure_reason reason;
@@ -82,37 +83,37 @@ enum sure_store_op_kind {
 enum sure_store_verdict {
   SURE_STORE_PENDING = 0, /* not decided yet; never after `done` */
 
-  SURE_STORE_OPEN,      /* ATTACH: the session takes calls */
-  SURE_STORE_FENCED,    /* ATTACH: it answers from its records only */
-  SURE_STORE_DONE,      /* COMPLETE, ACK, CLOSE, RENEW, SWEEP */
+  SURE_STORE_OPEN,   /* ATTACH: the session takes calls */
+  SURE_STORE_FENCED, /* ATTACH: it answers from its records only */
+  SURE_STORE_DONE,   /* COMPLETE, ACK, CLOSE, RENEW, SWEEP */
 
-  SURE_STORE_RECORDED,  /* CALL: it ran now and the record in `record` is committed */
-  SURE_STORE_UNRECORDED,/* CALL: it ran now and was rolled back (or has record_wanted false): `record`
-                           holds the status, nothing is kept */
-  SURE_STORE_GRANTED,   /* INTENT: run it */
-  SURE_STORE_REPLAYED,  /* CALL, INTENT, SETTLE: `record` was there */
-  SURE_STORE_TOMBSTONE, /* CALL, INTENT, SETTLE: it is settled as never applied */
+  SURE_STORE_RECORDED,    /* CALL: it ran now and the record in `record` is committed */
+  SURE_STORE_UNRECORDED,  /* CALL: it ran now and was rolled back (or has record_wanted false):
+                             `record`  holds the status, nothing is kept */
+  SURE_STORE_GRANTED,     /* INTENT: run it */
+  SURE_STORE_REPLAYED,    /* CALL, INTENT, SETTLE: `record` was there */
+  SURE_STORE_TOMBSTONE,   /* CALL, INTENT, SETTLE: it is settled as never applied */
   SURE_STORE_IN_PROGRESS, /* INTENT, SETTLE, CALL: an intent of this process that still runs */
-  SURE_STORE_IN_DOUBT,  /* the same: an intent of another, maybe dead process */
-  SURE_STORE_STALE,     /* CALL, INTENT, SETTLE: below the watermark or in the acked ranges */
-  SURE_STORE_LOST,      /* any: the session is forgotten or was never there; CALL, INTENT: or it is
-                           fenced and has no row for this call */
+  SURE_STORE_IN_DOUBT,    /* the same: an intent of another, maybe dead process */
+  SURE_STORE_STALE,       /* CALL, INTENT, SETTLE: below the watermark or in the acked ranges */
+  SURE_STORE_LOST, /* any: the session is forgotten or was never there; CALL, INTENT: or it is
+                      fenced and has no row for this call */
   SURE_STORE_CALL_REUSED, /* CALL, INTENT: the row has another fingerprint */
   SURE_STORE_KEY_REUSED,  /* CALL, INTENT: the key has another fingerprint */
 
-  SURE_STORE_FULL,      /* any: a limit is reached; nothing changed */
-  SURE_STORE_BUSY,      /* any: the store is held by someone else; nothing changed */
-  SURE_STORE_BROKE,     /* CALL: the handler left or spoilt its transaction (S21); rolled back, nothing
-                           kept */
-  SURE_STORE_FAILED,    /* any: the store is broken and nothing is known; the server must stop */
+  SURE_STORE_FULL,   /* any: a limit is reached; nothing changed */
+  SURE_STORE_BUSY,   /* any: the store is held by someone else; nothing changed */
+  SURE_STORE_BROKE,  /* CALL: the handler left or spoilt its transaction (S21); rolled back, nothing
+                        kept */
+  SURE_STORE_FAILED, /* any: the store is broken and nothing is known; the server must stop */
 };
 
 struct sure_store_op;
 
 /* Runs the handler of a CALL inside the transaction and packs its reply. `transaction` is the
  * store's own (sqlite3 * for SQLite, NULL for memory). Fills `out_record`; its bytes come from
- * sure_store_op_alloc. Returns whether a status that is not SURE_OK is to be recorded (S17); OK always
- * is. May be called again for the same op after the first run was rolled back. */
+ * sure_store_op_alloc. Returns whether a status that is not SURE_OK is to be recorded (S17); OK
+ * always is. May be called again for the same op after the first run was rolled back. */
 typedef bool sure_store_run_fn(void *user, struct sure_store_op *op, void *transaction,
                                struct sure_record *out_record);
 
@@ -138,8 +139,8 @@ struct sure_store_op {
   size_t range_count;
   /* ATTACH, RENEW, CLOSE, SWEEP: milliseconds of the clock that leases are counted in (S11). */
   int64_t now_ms;
-  int64_t lease_ms;     /* SWEEP */
-  int64_t retention_ms; /* SWEEP */
+  int64_t lease_ms;       /* SWEEP */
+  int64_t retention_ms;   /* SWEEP */
   sure_store_run_fn *run; /* CALL */
   void *run_user;
   /* COMPLETE: the record to keep is in `record`; keep it (record_wanted) or drop the intent. */
@@ -174,8 +175,8 @@ struct sure_store_ops {
   const char *name; /* "memory", "sqlite" */
 
   /* Decide `count` ops in their order, in one transaction, and call `done`. From one thread at a
-   * time, never from `run`. May block (see sure_store.blocks). When `done` is called every verdict is
-   * set, and every effect and record that a verdict speaks of is durable: answering first and
+   * time, never from `run`. May block (see sure_store.blocks). When `done` is called every verdict
+   * is set, and every effect and record that a verdict speaks of is durable: answering first and
    * committing later silently loses charges. An op that fails takes no other one with it. */
   void (*submit)(struct sure_store *store, struct sure_store_op *const *ops, size_t count,
                  sure_store_done_fn *done, void *user);

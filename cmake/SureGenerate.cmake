@@ -1,0 +1,2 @@
+function(sure_generate)
+endfunction()
