@@ -30,6 +30,20 @@ struct sure_bytes {
   size_t len;
 };
 
+/* Where the library gets its memory. Both functions must be given. */
+struct sure_allocator {
+  /* As realloc of the C library; `memory` may be NULL. */
+  void *(*realloc)(void *user, void *memory, size_t size);
+  /* As free; `memory` may be NULL. */
+  void (*free)(void *user, void *memory);
+  void *user;
+};
+
+/* Use `hooks` (copied) in place of malloc and free, for the whole process. Before the first other
+ * call into the library, from one thread. What protobuf-c gives to the application (replies of
+ * blocking calls) still comes from malloc, so that the generated free functions work on it. */
+SURE_API void sure_set_allocator(const struct sure_allocator *hooks);
+
 /* The version of the library that is linked, as "0.1.0". Static; never freed. Any thread. */
 SURE_API const char *sure_version(void);
 
