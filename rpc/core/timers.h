@@ -13,6 +13,7 @@
 struct sure__timer {
   uint64_t at_ms;
   size_t place; /* in the heap, from 1; 0: not set */
+  int kind;     /* the owner's own, to tell its timers apart */
 };
 
 struct sure__timers {

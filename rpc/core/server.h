@@ -1,0 +1,229 @@
+/* The server engine: what a server does with frames, store verdicts and ends of runs. No I/O, no
+ * clock, no threads, no randomness.
+ *
+ * One engine is one shard of a server: it holds a part of the sessions, with all their connections
+ * and running calls. Its caller (the shell, or a test) guards it with one lock, calls event
+ * functions for a whole batch, then takes the lists in `actions` away, unlocks, and does what they
+ * ask.
+ *
+ * The engine remembers what is running, and nothing of what is done: records, watermarks and the
+ * state of a session are read from the store, inside the transaction that they decide about (S6).
+ *
+ *     REQUEST --> admitted --> [prepare] --> CALL in the store ------------> answered
+ *                         \--> INTENT --> run --> COMPLETE ----------------/
+ *                          \-> run (nothing recorded) --------------------/
+ *     a duplicate of a running call joins it as a waiter (S7, S16) */
+#ifndef SURE_CORE_SERVER_H
+#define SURE_CORE_SERVER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sure/server.h>
+#include <sure/store.h>
+
+#include "rpc/core/arena.h"
+#include "rpc/core/buffer.h"
+#include "rpc/core/frame.h"
+#include "rpc/core/index.h"
+#include "rpc/core/list.h"
+#include "rpc/core/registry.h"
+#include "rpc/core/timers.h"
+
+/* Bounds and times; all set, none zero. */
+struct sure__server_config {
+  struct sure_store_id store_id;
+  uint32_t message_len_max;
+  uint32_t running_calls_max;    /* in this shard */
+  uint32_t connection_calls_max; /* running and assembling, a connection */
+  uint32_t handshake_ms_max;
+  uint32_t keepalive_time_ms;
+  uint32_t keepalive_timeout_ms;
+  uint32_t session_lease_ms;
+  uint32_t session_retention_ms;
+  bool sweeps; /* this shard submits SWEEP for all of them */
+};
+
+enum sure__peer_phase {
+  SURE__PEER_NEW,       /* HELLO is awaited */
+  SURE__PEER_WELCOMED,  /* ATTACH is awaited */
+  SURE__PEER_ATTACHING, /* the store is asked */
+  SURE__PEER_ATTACHED,
+  SURE__PEER_CLOSED,
+};
+
+/* A connection as the engine sees it; part of the shell's. */
+struct sure__peer {
+  enum sure__peer_phase phase;
+  bool is_closing;                      /* on the list of peers to close */
+  struct sure__challenge challenge;     /* given by the shell: random */
+  struct sure_session_id fresh_session; /* the same: used if the client wants a new session */
+  uint32_t message_len_max;             /* what the client takes */
+  struct sure__session *session;
+  struct sure__buffer *out;     /* frames for the client; flushed by the shell */
+  uint64_t heard_at_ms;         /* when bytes came last */
+  uint32_t call_count;          /* waiters and messages being assembled */
+  size_t assembling_len;        /* bytes announced by them */
+  const char *close_reason;     /* static */
+  struct sure__timer timer;     /* handshake, then keepalive */
+  struct sure__list of_server;  /* all peers of the shard */
+  struct sure__list of_session; /* all connections of one session */
+  struct sure__list waiters;    /* this connection's, of all calls */
+  struct sure__list assembling; /* calls whose payload has not arrived whole */
+  struct sure__list tasks;      /* store tasks that will be answered here */
+  struct sure__list dirty;      /* in actions.dirty */
+};
+
+/* A session with a connection or a running call in this shard. */
+struct sure__session {
+  struct sure__index_link by_id; /* not for sessions of mode NONE */
+  struct sure_session_id id;
+  bool is_none;               /* mode NONE: calls without side effects only */
+  bool acks_always;           /* records of an earlier time may be there */
+  uint64_t watermark;         /* highest heard */
+  uint64_t watermark_stored;  /* highest submitted */
+  uint64_t recorded_max;      /* highest sequence that may have a record */
+  struct sure__index running; /* struct sure_call by sequence */
+  struct sure__list peers;
+  struct sure__list to_ack; /* in server.to_ack */
+  struct sure__timer renew_timer;
+};
+
+/* One attempt that waits for the end of a call. */
+struct sure__waiter {
+  struct sure__list of_call;
+  struct sure__list of_peer;
+  struct sure__peer *peer;
+  struct sure_call *call;
+  uint32_t attempt;
+  bool is_accepted;
+  bool has_joined;
+};
+
+enum sure__call_step {
+  SURE__CALL_ASSEMBLING,
+  SURE__CALL_ADMITTED, /* the shell unpacks the request */
+  SURE__CALL_PREPARES,
+  SURE__CALL_CLAIMS,
+  SURE__CALL_RUNS,
+  SURE__CALL_COMPLETES,
+  SURE__CALL_IN_STORE,
+};
+
+/* One call that a server serves; what handlers get as struct sure_call. */
+struct sure_call {
+  struct sure_store_op op; /* its record holds the result */
+  struct sure__server *server;
+  struct sure__session *session;
+  const struct sure__method_entry *method;
+  enum sure__call_step step;
+  struct sure__list link;          /* in an action list, or in peer.assembling */
+  struct sure__index_link running; /* in session.running */
+  struct sure__list waiters;
+  struct sure__waiter first_waiter; /* the only one, mostly */
+  struct sure__list parked;         /* SETTLE tasks that wait for the end */
+  struct sure__timer accept_timer;
+  _Atomic uint64_t deadline_ms; /* the latest of its waiters' */
+  atomic_bool is_cancelled;     /* all of its waiters have cancelled */
+  uint32_t attempt;             /* that started it */
+  uint32_t reply_len_max;
+  struct sure__arena arena;
+  struct sure_bytes payload; /* valid until the end of the batch it came in */
+  uint8_t *assembled;        /* the same bytes while they gather */
+  size_t assembled_len;
+  struct sure__peer *assembling_peer;
+
+  /* What the shell and the handler work with. */
+  void *transaction; /* of the store, during the run */
+  ProtobufCMessage *request;
+  char *message; /* of sure_call_fail */
+  sure_apply_fn *apply;
+  void *apply_user;
+  bool not_recorded_ok; /* the result in op.record is not to be recorded (S17) */
+  uint32_t child_count; /* calls that the handler made (S14) */
+};
+
+/* Everything else that a store is asked. The shell fills in op.now_ms (S11). */
+struct sure__task {
+  struct sure_store_op op;
+  struct sure__list link;
+  struct sure__list of_peer;
+  struct sure__peer *peer; /* who is to be answered; NULL: nobody (any more) */
+  struct sure__session *session;
+  uint64_t nonce; /* of SETTLE */
+  struct sure__arena arena;
+};
+
+/* What the shell is to do after a batch of events. It takes the lists over and empties them. */
+struct sure__server_actions {
+  struct sure__list admitted; /* sure_call.link: unpack, then sure__server_unpacked or _refuse */
+  struct sure__list runs;     /* sure_call.link: run, then sure__server_run_done */
+  struct sure__list calls;    /* sure_call.link: submit op, then sure__server_store_done */
+  struct sure__list tasks;    /* sure__task.link: submit op, then sure__server_store_done */
+  struct sure__list dirty;    /* sure__peer.dirty: flush `out` */
+  struct sure__list closing;  /* sure__peer.dirty: flush, close; sure__server_lost follows */
+};
+
+struct sure__server {
+  struct sure__server_config config;
+  const struct sure__registry *registry;
+  struct sure__server_actions actions;
+  struct sure__timers timers;
+  struct sure__index sessions;
+  struct sure__list peers;
+  struct sure__list to_ack; /* sessions with news for the store */
+  struct sure__list free_calls;
+  struct sure__timer sweep_timer;
+  size_t timer_count; /* reserved in timers */
+  uint32_t running_count;
+  uint32_t task_count;
+  bool is_draining;
+  struct sure_server_stats stats;
+};
+
+/* False when memory is short. `registry` is borrowed. */
+bool sure__server_init(struct sure__server *server, const struct sure__server_config *config,
+                       const struct sure__registry *registry, uint64_t now_ms);
+/* No peer, running call or task may be left. */
+void sure__server_fini(struct sure__server *server);
+
+/* A connection is there: `peer` has challenge, fresh_session and out set. False when memory is
+ * short: close it. */
+bool sure__server_accepted(struct sure__server *server, struct sure__peer *peer, uint64_t now_ms);
+/* A frame came. Frames of a peer that is closing are ignored. The frame's bytes must stay until the
+ * calls in actions.admitted are unpacked. */
+void sure__server_frame(struct sure__server *server, struct sure__peer *peer,
+                        const struct sure__frame *frame, uint64_t now_ms);
+/* What came was no frame. */
+void sure__server_protocol_error(struct sure__server *server, struct sure__peer *peer,
+                                 const char *problem);
+/* The connection is gone. No cancel: its calls run on (S16). `peer` is free after this. */
+void sure__server_lost(struct sure__server *server, struct sure__peer *peer);
+
+/* The request of an admitted call is unpacked and its key is in op.key. */
+void sure__server_unpacked(struct sure__server *server, struct sure_call *call);
+/* It can't be unpacked: answer this and forget the call; it has not run. */
+void sure__server_refuse(struct sure__server *server, struct sure_call *call, enum sure_code code,
+                         enum sure_reason reason, const char *text);
+/* The handler has run outside of the store; the result is in op.record and not_recorded_ok. */
+void sure__server_run_done(struct sure__server *server, struct sure_call *call);
+/* The store has decided about the op of a call or a task. */
+void sure__server_store_done(struct sure__server *server, struct sure_store_op *op,
+                             uint64_t now_ms);
+
+/* After the events of a batch: asks the store for what has gathered (acknowledgments). */
+void sure__server_batch_end(struct sure__server *server);
+
+/* Time has come to `now_ms`. */
+void sure__server_time(struct sure__server *server, uint64_t now_ms);
+/* When sure__server_time is wanted next. */
+uint64_t sure__server_next_wake(const struct sure__server *server);
+
+/* From now on no new call and no new session; says so to all peers. */
+void sure__server_drain(struct sure__server *server);
+/* Nothing runs and the store is asked nothing. */
+bool sure__server_is_idle(const struct sure__server *server);
+
+/* Whether a handler's status is kept (S17). */
+bool sure__code_is_recorded(enum sure_code code);
+
+#endif

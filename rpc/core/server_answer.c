@@ -1,0 +1,142 @@
+/* What a verdict of the store becomes on the wire (docs/protocol.md 4.4 to 4.6; S17, S19). */
+#include <string.h>
+
+#include "rpc/core/server_private.h"
+
+struct answer {
+  struct sure__result result;
+  struct sure_bytes reply;
+  unsigned flags;
+  bool is_silent; /* nothing may be said: the connections of all who wait are closed (S20) */
+};
+
+static struct sure_bytes text_bytes(const char *text) {
+  return (struct sure_bytes){(const uint8_t *)text, strlen(text)};
+}
+
+static struct answer refusal(enum sure_code code, enum sure_reason reason, unsigned flags,
+                             const char *text) {
+  return (struct answer){
+      .result = {.code = code, .reason = reason, .text = text_bytes(text)},
+      .flags = flags,
+  };
+}
+
+static struct answer from_record(const struct sure_record *record, unsigned flags) {
+  return (struct answer){
+      .result = {.code = record->code, .reason = record->reason, .text = record->message},
+      .reply = record->reply,
+      .flags = flags,
+  };
+}
+
+/* A run of which nothing is kept. */
+static struct answer from_unrecorded(const struct sure_call *call) {
+  const struct sure__plan *plan = &call->method->plan;
+  bool rolled_back = call->op.record.code != SURE_OK && (plan->in_store || plan->claims);
+  return from_record(&call->op.record, rolled_back ? SURE__ROLLED_BACK : 0);
+}
+
+static struct answer from_verdict(const struct sure_call *call) {
+  switch (call->op.verdict) {
+  case SURE_STORE_RECORDED:
+    return from_record(&call->op.record, SURE__RECORDED);
+  case SURE_STORE_REPLAYED:
+    return from_record(&call->op.record, SURE__RECORDED | SURE__REPLAYED);
+  case SURE_STORE_UNRECORDED:
+    return from_unrecorded(call);
+  case SURE_STORE_TOMBSTONE:
+    return refusal(SURE_ABORTED, SURE_REASON_TOMBSTONE, SURE__RECORDED,
+                   "the call was settled as never applied");
+  case SURE_STORE_STALE:
+    return refusal(SURE_FAILED_PRECONDITION, SURE_REASON_STALE, 0,
+                   "the call's result was acknowledged before");
+  case SURE_STORE_LOST:
+    return refusal(SURE_UNAVAILABLE, SURE_REASON_SESSION_LOST, 0,
+                   "the session is fenced or forgotten");
+  case SURE_STORE_CALL_REUSED:
+    return refusal(SURE_FAILED_PRECONDITION, SURE_REASON_SEQUENCE_REUSED, 0,
+                   "another request came under the same call id");
+  case SURE_STORE_KEY_REUSED:
+    return refusal(SURE_FAILED_PRECONDITION, SURE_REASON_KEY_REUSED, SURE__NOT_RUN,
+                   "another request came under the same idempotency key; use a new key");
+  case SURE_STORE_FULL:
+    return refusal(SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED, SURE__NOT_RUN,
+                   "the store is at a limit");
+  case SURE_STORE_BUSY:
+    return refusal(SURE_UNAVAILABLE, SURE_REASON_STORE_BUSY, SURE__NOT_RUN,
+                   "the store is held by someone else");
+  case SURE_STORE_BROKE:
+    return refusal(SURE_INTERNAL, SURE_REASON_HANDLER_BROKE_TRANSACTION, SURE__ROLLED_BACK,
+                   "the handler left or spoilt its transaction");
+  case SURE_STORE_IN_PROGRESS:
+  case SURE_STORE_IN_DOUBT:
+    return refusal(SURE_UNAVAILABLE, SURE_REASON_IN_DOUBT, 0,
+                   "the call's effect outside the store is not resolved");
+  case SURE_STORE_PENDING:
+  case SURE_STORE_OPEN:
+  case SURE_STORE_FENCED:
+  case SURE_STORE_DONE:
+  case SURE_STORE_GRANTED:
+  case SURE_STORE_FAILED:
+    break;
+  }
+  return (struct answer){.is_silent = true};
+}
+
+static void count(struct sure__server *server, const struct answer *answer) {
+  if ((answer->flags & SURE__REPLAYED) != 0) {
+    server->stats.replayed++;
+  }
+  if ((answer->flags & SURE__NOT_RUN) != 0) {
+    server->stats.refused++;
+  }
+  if (answer->result.reason == SURE_REASON_STALE) {
+    server->stats.stale++;
+  }
+}
+
+static void send(struct sure__server *server, struct sure__peer *peer, uint64_t sequence,
+                 uint32_t attempt, const struct answer *answer) {
+  sure__peer_send(server, peer,
+                  &(struct sure__frame){.type = SURE__RESPONSE,
+                                        .flags = (uint16_t)answer->flags,
+                                        .sequence = sequence,
+                                        .attempt = attempt,
+                                        .payload = answer->reply,
+                                        .response = answer->result});
+  count(server, answer);
+}
+
+void sure__answer_refusal(struct sure__server *server, struct sure__peer *peer, uint64_t sequence,
+                          uint32_t attempt, enum sure_code code, enum sure_reason reason,
+                          unsigned flags, const char *text) {
+  struct answer answer = refusal(code, reason, flags, text);
+  send(server, peer, sequence, attempt, &answer);
+}
+
+static void answer_waiter(struct sure__server *server, const struct sure_call *call,
+                          const struct sure__waiter *waiter, struct answer answer) {
+  if (answer.is_silent) {
+    sure__peer_close(server, waiter->peer, 0, "the store failed");
+    return;
+  }
+  if (answer.reply.len > waiter->peer->message_len_max) {
+    answer = refusal(SURE_RESOURCE_EXHAUSTED, SURE_REASON_REPLY_LOST, answer.flags,
+                     "the reply is over the client's limit");
+  }
+  if (waiter->has_joined) {
+    answer.flags |= SURE__JOINED;
+  }
+  send(server, waiter->peer, call->op.sequence, waiter->attempt, &answer);
+}
+
+void sure__answer_call(struct sure__server *server, struct sure_call *call) {
+  struct answer answer = from_verdict(call);
+  while (!sure__list_is_empty(&call->waiters)) {
+    struct sure__waiter *waiter =
+        sure__container_of(call->waiters.next, struct sure__waiter, of_call);
+    answer_waiter(server, call, waiter, answer);
+    sure__call_remove_waiter(waiter);
+  }
+}

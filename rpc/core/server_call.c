@@ -1,0 +1,425 @@
+/* A call from its REQUEST to its end: assembled, joined or admitted, sent through the steps of its
+ * plan, answered (docs/protocol.md, section 4; S6, S7, S16). */
+#include <string.h>
+
+#include "rpc/core/assert.h"
+#include "rpc/core/fingerprint.h"
+#include "rpc/core/memory.h"
+#include "rpc/core/server_private.h"
+
+#define ACK_DELAY_MS_DEFAULT 10u
+/* Messages that may gather on one connection at a time, in multiples of the largest one. */
+#define ASSEMBLING_MAX 4u
+
+static bool is_exactly_once(const struct sure_call *call) {
+  return call->method->table->semantics == SURE_EXACTLY_ONCE;
+}
+
+struct sure_call *sure__call_find_running(const struct sure__session *session, uint64_t sequence) {
+  struct sure__index_link *link = sure__index_find(&session->running, sequence);
+  for (; link != NULL; link = sure__index_next(link)) {
+    struct sure_call *call = sure__container_of(link, struct sure_call, running);
+    if (is_exactly_once(call)) {
+      return call;
+    }
+  }
+  return NULL;
+}
+
+static struct sure__waiter *find_waiter(const struct sure__peer *peer, uint64_t sequence,
+                                        const uint32_t *attempt) {
+  struct sure__index_link *link = sure__index_find(&peer->session->running, sequence);
+  for (; link != NULL; link = sure__index_next(link)) {
+    struct sure_call *call = sure__container_of(link, struct sure_call, running);
+    for (struct sure__list *l = call->waiters.next; l != &call->waiters; l = l->next) {
+      struct sure__waiter *waiter = sure__container_of(l, struct sure__waiter, of_call);
+      if (waiter->peer == peer && (attempt == NULL || waiter->attempt == *attempt)) {
+        return waiter;
+      }
+    }
+  }
+  return NULL;
+}
+
+/* ---- the end of a call ---- */
+
+static void submit(struct sure__server *server, struct sure_call *call, enum sure__call_step step,
+                   enum sure_store_op_kind kind) {
+  call->step = step;
+  call->op.kind = kind;
+  call->op.verdict = SURE_STORE_PENDING;
+  sure__list_append(&server->actions.calls, &call->link);
+}
+
+static void run(struct sure__server *server, struct sure_call *call, enum sure__call_step step) {
+  call->step = step;
+  server->stats.runs++;
+  sure__list_append(&server->actions.runs, &call->link);
+}
+
+static void stop_running(struct sure__server *server, struct sure_call *call) {
+  struct sure__session *session = call->session;
+  sure__index_remove(&session->running, &call->running);
+  sure__assert(server->running_count > 0 && "each running call was counted");
+  server->running_count--;
+  struct sure__list *link;
+  while ((link = sure__list_pop(&call->parked)) != NULL) {
+    /* The run has ended; what became of it the store knows (S12). */
+    sure__task_submit(server, sure__container_of(link, struct sure__task, link));
+  }
+  sure__call_free(server, call);
+  sure__session_tidy(server, session);
+}
+
+/* The verdict in call->op stands: say it to all who wait. */
+static void finish(struct sure__server *server, struct sure_call *call) {
+  sure__answer_call(server, call);
+  stop_running(server, call);
+}
+
+void sure__server_refuse(struct sure__server *server, struct sure_call *call, enum sure_code code,
+                         enum sure_reason reason, const char *text) {
+  while (!sure__list_is_empty(&call->waiters)) {
+    struct sure__waiter *waiter =
+        sure__container_of(call->waiters.next, struct sure__waiter, of_call);
+    sure__answer_refusal(server, waiter->peer, call->op.sequence, waiter->attempt, code, reason,
+                         SURE__NOT_RUN, text);
+    sure__call_remove_waiter(waiter);
+  }
+  stop_running(server, call);
+}
+
+/* ---- the steps of a plan ---- */
+
+void sure__server_unpacked(struct sure__server *server, struct sure_call *call) {
+  const struct sure__plan *plan = &call->method->plan;
+  sure__assert(call->step == SURE__CALL_ADMITTED && "a call is unpacked once");
+  if (plan->prepares) {
+    run(server, call, SURE__CALL_PREPARES);
+  } else if (plan->claims) {
+    submit(server, call, SURE__CALL_CLAIMS, SURE_STORE_INTENT);
+  } else if (plan->in_store) {
+    server->stats.runs++;
+    submit(server, call, SURE__CALL_IN_STORE, SURE_STORE_CALL);
+  } else {
+    run(server, call, SURE__CALL_RUNS);
+  }
+}
+
+void sure__server_run_done(struct sure__server *server, struct sure_call *call) {
+  const struct sure__plan *plan = &call->method->plan;
+  if (call->step == SURE__CALL_PREPARES) {
+    submit(server, call, SURE__CALL_IN_STORE, SURE_STORE_CALL);
+    return;
+  }
+  sure__assert(call->step == SURE__CALL_RUNS && "only what was sent to run comes back");
+  bool in_doubt = plan->external && call->op.record.code != SURE_OK;
+  if (plan->claims && !in_doubt) {
+    call->op.record_wanted = call->op.record.code == SURE_OK || !call->not_recorded_ok;
+    submit(server, call, SURE__CALL_COMPLETES, SURE_STORE_COMPLETE);
+    return;
+  }
+  /* An external effect that failed may have happened: its intent stays, IN_DOUBT (S15). */
+  call->op.verdict = in_doubt ? SURE_STORE_IN_DOUBT : SURE_STORE_UNRECORDED;
+  finish(server, call);
+}
+
+void sure__call_store_done(struct sure__server *server, struct sure_call *call) {
+  if (call->step == SURE__CALL_CLAIMS && call->op.verdict == SURE_STORE_GRANTED) {
+    run(server, call, SURE__CALL_RUNS);
+    return;
+  }
+  if (call->step == SURE__CALL_COMPLETES) {
+    if (call->op.verdict == SURE_STORE_BUSY) {
+      submit(server, call, SURE__CALL_COMPLETES, SURE_STORE_COMPLETE); /* the effect is there */
+      return;
+    }
+    if (call->op.verdict == SURE_STORE_DONE) {
+      call->op.verdict = call->op.record_wanted ? SURE_STORE_RECORDED : SURE_STORE_UNRECORDED;
+    }
+  }
+  finish(server, call);
+}
+
+/* ---- admission ---- */
+
+/* The session's number is taken by an attempt that came on this peer. False: the call object is
+ * used up. */
+static bool join_or_pass(struct sure__server *server, struct sure__peer *peer,
+                         struct sure_call *call) {
+  struct sure__session *session = peer->session;
+  if (!is_exactly_once(call)) {
+    if (find_waiter(peer, call->op.sequence, NULL) != NULL) {
+      sure__server_protocol_error(server, peer, "two attempts of an unrecorded call at once");
+      return false;
+    }
+    return true;
+  }
+  struct sure_call *running = sure__call_find_running(session, call->op.sequence);
+  if (running == NULL) {
+    return true;
+  }
+  if (!sure__fingerprint_equals(running->op.fingerprint, call->op.fingerprint)) {
+    sure__answer_refusal(server, peer, call->op.sequence, call->attempt, SURE_FAILED_PRECONDITION,
+                         SURE_REASON_SEQUENCE_REUSED, 0,
+                         "another request came under the same call id");
+    return false;
+  }
+  if (!sure__call_add_waiter(running, peer, call->attempt)) {
+    sure__peer_close(server, peer, SURE__GOAWAY_OVERLOADED, "memory is short");
+    return false;
+  }
+  uint64_t deadline_ms = atomic_load(&call->deadline_ms);
+  if (deadline_ms > atomic_load(&running->deadline_ms)) {
+    atomic_store(&running->deadline_ms, deadline_ms);
+  }
+  atomic_store(&running->is_cancelled, false);
+  server->stats.joined++;
+  return false;
+}
+
+struct refusal {
+  enum sure_code code;
+  enum sure_reason reason;
+  const char *text;
+};
+
+/* Why a new call can't be admitted; NULL text: it can. Each of these attempts has not run. */
+static struct refusal admission_refusal(const struct sure__server *server,
+                                        const struct sure__peer *peer, const struct sure_call *call,
+                                        uint64_t now_ms) {
+  const struct sure__session *session = peer->session;
+  if (session->is_none && call->method->table->semantics != SURE_NO_SIDE_EFFECTS) {
+    return (struct refusal){SURE_FAILED_PRECONDITION, SURE_REASON_SESSION_LOST,
+                            "this method needs a session"};
+  }
+  if (server->is_draining) {
+    return (struct refusal){SURE_UNAVAILABLE, SURE_REASON_DRAINING, "the server is draining"};
+  }
+  if (atomic_load(&call->deadline_ms) <= now_ms) {
+    return (struct refusal){SURE_DEADLINE_EXCEEDED, SURE_REASON_EXPIRED,
+                            "the deadline had passed before the call ran"};
+  }
+  if (server->running_count >= server->config.running_calls_max) {
+    return (struct refusal){SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED,
+                            "the server runs as many calls as it may"};
+  }
+  return (struct refusal){0};
+}
+
+static void admit(struct sure__server *server, struct sure__peer *peer, struct sure_call *call,
+                  uint64_t now_ms) {
+  const struct sure_method *table = call->method->table;
+  struct sure__session *session = peer->session;
+  bool has_waiter = sure__call_add_waiter(call, peer, call->attempt);
+  sure__assert(has_waiter && "the first waiter is part of the call");
+  call->session = session;
+  call->op.session = session->id;
+  call->op.record_wanted = is_exactly_once(call);
+  call->reply_len_max = peer->message_len_max < server->config.message_len_max
+                            ? peer->message_len_max
+                            : server->config.message_len_max;
+  sure__index_add(&session->running, &call->running, call->op.sequence);
+  server->running_count++;
+  if (is_exactly_once(call) && call->op.sequence > session->recorded_max) {
+    session->recorded_max = call->op.sequence;
+  }
+  if (!call->method->plan.inlined) {
+    uint32_t delay_ms = table->ack_delay_ms == 0 ? ACK_DELAY_MS_DEFAULT : table->ack_delay_ms;
+    sure__timers_set(&server->timers, &call->accept_timer, now_ms + delay_ms);
+  }
+  call->step = SURE__CALL_ADMITTED;
+  sure__list_append(&server->actions.admitted, &call->link);
+}
+
+/* A request is here as a whole. The call object is consumed. */
+static void offer(struct sure__server *server, struct sure__peer *peer, struct sure_call *call,
+                  uint64_t now_ms) {
+  call->method = sure__registry_find(server->registry, call->op.method);
+  if (call->method == NULL) {
+    sure__answer_refusal(server, peer, call->op.sequence, call->attempt, SURE_UNIMPLEMENTED,
+                         SURE_REASON_NO_METHOD, SURE__NOT_RUN, "no such method here");
+    sure__call_free(server, call);
+    return;
+  }
+  call->op.fingerprint = sure__fingerprint(call->op.method, call->payload);
+  if (!is_exactly_once(call) && call->op.sequence < peer->session->watermark) {
+    sure__answer_refusal(server, peer, call->op.sequence, call->attempt, SURE_FAILED_PRECONDITION,
+                         SURE_REASON_STALE, 0, "the call's result was acknowledged before");
+    server->stats.stale++;
+    sure__call_free(server, call);
+    return;
+  }
+  if (!join_or_pass(server, peer, call)) {
+    sure__call_free(server, call);
+    return;
+  }
+  struct refusal refusal = admission_refusal(server, peer, call, now_ms);
+  if (refusal.text != NULL) {
+    sure__answer_refusal(server, peer, call->op.sequence, call->attempt, refusal.code,
+                         refusal.reason, SURE__NOT_RUN, refusal.text);
+    sure__call_free(server, call);
+    return;
+  }
+  admit(server, peer, call, now_ms);
+}
+
+/* ---- from frames to requests ---- */
+
+static struct sure_call *find_assembling(const struct sure__peer *peer,
+                                         const struct sure__frame *frame) {
+  for (struct sure__list *l = peer->assembling.next; l != &peer->assembling; l = l->next) {
+    struct sure_call *call = sure__container_of(l, struct sure_call, link);
+    if (call->op.sequence == frame->sequence && call->attempt == frame->attempt) {
+      return call;
+    }
+  }
+  return NULL;
+}
+
+static void stop_assembling(struct sure__peer *peer, struct sure_call *call) {
+  peer->call_count--;
+  peer->assembling_len -= call->payload.len;
+  sure__list_remove(&call->link);
+  call->assembling_peer = NULL;
+}
+
+/* Takes the frame's part of the payload. False: it is more than was announced, or less at the end.
+ */
+static bool take_part(struct sure_call *call, const struct sure__frame *frame) {
+  if (frame->payload.len > call->payload.len - call->assembled_len) {
+    return false;
+  }
+  if (frame->payload.len > 0) {
+    memcpy(call->assembled + call->assembled_len, frame->payload.data, frame->payload.len);
+  }
+  call->assembled_len += frame->payload.len;
+  bool more = (frame->flags & SURE__MORE) != 0;
+  return more || call->assembled_len == call->payload.len;
+}
+
+static void begin_message(struct sure__server *server, struct sure__peer *peer,
+                          struct sure_call *call, const struct sure__frame *frame) {
+  uint32_t len = frame->request.message_len;
+  size_t room = (size_t)server->config.message_len_max * ASSEMBLING_MAX - peer->assembling_len;
+  call->assembled = len > room ? NULL : sure__realloc(NULL, len);
+  if (call->assembled == NULL) {
+    sure__answer_refusal(server, peer, frame->sequence, frame->attempt, SURE_RESOURCE_EXHAUSTED,
+                         SURE_REASON_OVERLOADED, SURE__NOT_RUN,
+                         "too many unfinished messages on this connection");
+    sure__call_free(server, call);
+    return; /* the parts to come find no call and are dropped */
+  }
+  call->payload = (struct sure_bytes){call->assembled, len};
+  call->step = SURE__CALL_ASSEMBLING;
+  call->assembling_peer = peer;
+  peer->call_count++;
+  peer->assembling_len += len;
+  sure__list_append(&peer->assembling, &call->link);
+  bool fits = take_part(call, frame);
+  sure__assert(fits && "the decoder has compared the first part with the whole");
+}
+
+static void continue_message(struct sure__server *server, struct sure__peer *peer,
+                             const struct sure__frame *frame, uint64_t now_ms) {
+  struct sure_call *call = find_assembling(peer, frame);
+  if (call == NULL) {
+    return; /* of a message that was refused with its first part */
+  }
+  if (!take_part(call, frame)) {
+    sure__server_protocol_error(server, peer, "a message of another length than announced");
+    return;
+  }
+  if ((frame->flags & SURE__MORE) == 0) {
+    stop_assembling(peer, call);
+    offer(server, peer, call, now_ms);
+  }
+}
+
+/* False: there is no memory; `call` is freed. */
+static bool take_header(struct sure_call *call, const struct sure__frame *frame, uint64_t now_ms) {
+  call->op.sequence = frame->sequence;
+  call->op.method = frame->request.method;
+  call->attempt = frame->attempt;
+  atomic_store(&call->deadline_ms, now_ms + frame->request.timeout_ms);
+  call->payload = frame->payload;
+  return sure__arena_copy(&call->arena, frame->request.key, &call->op.key);
+}
+
+void sure__call_on_request(struct sure__server *server, struct sure__peer *peer,
+                           const struct sure__frame *frame, uint64_t now_ms) {
+  if ((frame->flags & SURE__CONT) != 0) {
+    continue_message(server, peer, frame, now_ms);
+    return;
+  }
+  server->stats.requests++;
+  sure__session_hear_watermark(server, peer->session, frame->request.watermark);
+  if (frame->request.message_len > server->config.message_len_max) {
+    sure__server_protocol_error(server, peer, "a message over the limit that WELCOME named");
+    return;
+  }
+  if (frame->request.encoding != 0) {
+    sure__answer_refusal(server, peer, frame->sequence, frame->attempt, SURE_UNIMPLEMENTED,
+                         SURE_REASON_NONE, SURE__NOT_RUN, "unknown content encoding");
+    return;
+  }
+  struct sure_call *call = NULL;
+  if (peer->call_count < server->config.connection_calls_max) {
+    call = sure__call_new(server);
+  }
+  if (call == NULL || !take_header(call, frame, now_ms)) {
+    sure__answer_refusal(server, peer, frame->sequence, frame->attempt, SURE_RESOURCE_EXHAUSTED,
+                         SURE_REASON_OVERLOADED, SURE__NOT_RUN,
+                         "too many calls on this connection, or memory is short");
+    if (call != NULL) {
+      sure__call_free(server, call);
+    }
+    return;
+  }
+  if ((frame->flags & SURE__MORE) != 0) {
+    begin_message(server, peer, call, frame);
+  } else {
+    offer(server, peer, call, now_ms);
+  }
+}
+
+/* ---- those who wait ---- */
+
+void sure__call_on_cancel(struct sure__server *server, struct sure__peer *peer,
+                          const struct sure__frame *frame) {
+  (void)server;
+  struct sure__waiter *waiter = find_waiter(peer, frame->sequence, &frame->attempt);
+  if (waiter == NULL) {
+    return; /* the answer and the CANCEL have crossed */
+  }
+  struct sure_call *call = waiter->call;
+  sure__call_remove_waiter(waiter);
+  if (sure__list_is_empty(&call->waiters)) {
+    atomic_store(&call->is_cancelled, true);
+  }
+}
+
+void sure__call_drop_peer(struct sure__server *server, struct sure__peer *peer) {
+  while (!sure__list_is_empty(&peer->waiters)) {
+    sure__call_remove_waiter(sure__container_of(peer->waiters.next, struct sure__waiter, of_peer));
+  }
+  while (!sure__list_is_empty(&peer->assembling)) {
+    struct sure_call *call = sure__container_of(peer->assembling.next, struct sure_call, link);
+    stop_assembling(peer, call);
+    sure__call_free(server, call);
+  }
+  sure__assert(peer->call_count == 0 && "waiters and messages are all that was counted");
+}
+
+void sure__call_accept_timer_fired(struct sure__server *server, struct sure_call *call) {
+  for (struct sure__list *l = call->waiters.next; l != &call->waiters; l = l->next) {
+    struct sure__waiter *waiter = sure__container_of(l, struct sure__waiter, of_call);
+    if (!waiter->is_accepted) {
+      waiter->is_accepted = true;
+      sure__peer_send(server, waiter->peer,
+                      &(struct sure__frame){.type = SURE__ACCEPTED,
+                                            .sequence = call->op.sequence,
+                                            .attempt = waiter->attempt});
+    }
+  }
+}

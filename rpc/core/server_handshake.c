@@ -1,0 +1,111 @@
+/* From HELLO to ATTACHED (docs/protocol.md, section 3; S1, S2). */
+#include <string.h>
+
+#include "rpc/core/server_private.h"
+
+enum { BUSY_RETRY_AFTER_MS = 100 };
+
+void sure__handshake_on_hello(struct sure__server *server, struct sure__peer *peer,
+                              const struct sure__hello *hello) {
+  if (peer->phase != SURE__PEER_NEW) {
+    sure__server_protocol_error(server, peer, "a second HELLO");
+    return;
+  }
+  if (hello->version_min > SURE__PROTOCOL_VERSION || hello->version_max < SURE__PROTOCOL_VERSION) {
+    sure__peer_close(server, peer, SURE__GOAWAY_VERSION, "no common protocol version");
+    return;
+  }
+  peer->phase = SURE__PEER_WELCOMED;
+  peer->message_len_max = hello->message_len_max;
+  sure__peer_send(server, peer,
+                  &(struct sure__frame){
+                      .type = SURE__WELCOME,
+                      .welcome = {.version = SURE__PROTOCOL_VERSION,
+                                  .message_len_max = server->config.message_len_max,
+                                  .lease_ms = server->config.session_lease_ms,
+                                  .challenge = peer->challenge,
+                                  .store_id = server->config.store_id},
+                  });
+}
+
+static void send_attached(struct sure__server *server, struct sure__peer *peer,
+                          enum sure__attach_state state, const struct sure_session_id *session) {
+  struct sure__frame frame = {.type = SURE__ATTACHED, .attached = {.state = (uint8_t)state}};
+  if (session != NULL) {
+    frame.attached.session = *session;
+  }
+  if (state == SURE__ATTACHED_BUSY) {
+    frame.attached.retry_after_ms = BUSY_RETRY_AFTER_MS;
+  }
+  sure__peer_send(server, peer, &frame);
+}
+
+static void attach_without_session(struct sure__server *server, struct sure__peer *peer,
+                                   uint64_t now_ms) {
+  if (!sure__session_attach(server, peer, NULL, true, now_ms)) {
+    send_attached(server, peer, SURE__ATTACHED_FULL, NULL);
+    return;
+  }
+  peer->phase = SURE__PEER_ATTACHED;
+  send_attached(server, peer, SURE__ATTACHED_NONE, NULL);
+}
+
+void sure__handshake_on_attach(struct sure__server *server, struct sure__peer *peer,
+                               const struct sure__attach *attach, uint64_t now_ms) {
+  if (peer->phase != SURE__PEER_WELCOMED) {
+    sure__server_protocol_error(server, peer, "ATTACH out of turn");
+    return;
+  }
+  if (memcmp(attach->challenge.bytes, peer->challenge.bytes, sizeof peer->challenge.bytes) != 0) {
+    sure__server_protocol_error(server, peer,
+                                "ATTACH with another connection's challenge"); /* S1 */
+    return;
+  }
+  if (server->is_draining) {
+    sure__peer_close(server, peer, SURE__GOAWAY_DRAINING, "draining");
+    return;
+  }
+  if (attach->mode == SURE__ATTACH_NONE) {
+    attach_without_session(server, peer, now_ms);
+    return;
+  }
+  struct sure__task *task = sure__task_new(server, SURE_STORE_ATTACH);
+  if (task == NULL) {
+    send_attached(server, peer, SURE__ATTACHED_FULL, NULL);
+    return;
+  }
+  task->op.create = attach->mode == SURE__ATTACH_NEW;
+  task->op.session = task->op.create ? peer->fresh_session : attach->session;
+  sure__task_set_peer(task, peer);
+  peer->phase = SURE__PEER_ATTACHING;
+  sure__task_submit(server, task);
+}
+
+static enum sure__attach_state state_of(enum sure_store_verdict verdict) {
+  switch (verdict) {
+  case SURE_STORE_OPEN:
+    return SURE__ATTACHED_OPEN;
+  case SURE_STORE_FENCED:
+    return SURE__ATTACHED_FENCED;
+  case SURE_STORE_LOST:
+    return SURE__ATTACHED_LOST;
+  case SURE_STORE_FULL:
+    return SURE__ATTACHED_FULL;
+  default: /* BUSY, FAILED and whatever else: nothing is known now */
+    return SURE__ATTACHED_BUSY;
+  }
+}
+
+void sure__handshake_answer(struct sure__server *server, struct sure__task *task, uint64_t now_ms) {
+  struct sure__peer *peer = task->peer;
+  if (peer == NULL || peer->phase != SURE__PEER_ATTACHING) {
+    return;
+  }
+  enum sure__attach_state state = state_of(task->op.verdict);
+  if (state == SURE__ATTACHED_OPEN &&
+      !sure__session_attach(server, peer, &task->op.session, task->op.create, now_ms)) {
+    state = SURE__ATTACHED_BUSY; /* memory is short here; the session is safe in the store */
+  }
+  peer->phase = state == SURE__ATTACHED_OPEN ? SURE__PEER_ATTACHED : SURE__PEER_WELCOMED;
+  send_attached(server, peer, state, &task->op.session);
+}

@@ -1,0 +1,173 @@
+/* Connections: which frame may come when, keepalive, and the end (docs/protocol.md 3.6 and 9). */
+#include <string.h>
+
+#include "rpc/core/assert.h"
+#include "rpc/core/server_private.h"
+
+bool sure__server_accepted(struct sure__server *server, struct sure__peer *peer, uint64_t now_ms) {
+  if (!sure__server_timer_reserve(server)) {
+    return false;
+  }
+  peer->phase = SURE__PEER_NEW;
+  peer->heard_at_ms = now_ms;
+  peer->timer.kind = SURE__TIMER_PEER;
+  sure__list_init(&peer->waiters);
+  sure__list_init(&peer->assembling);
+  sure__list_init(&peer->tasks);
+  sure__list_append(&server->peers, &peer->of_server);
+  sure__timers_set(&server->timers, &peer->timer, now_ms + server->config.handshake_ms_max);
+  server->stats.connections++;
+  return true;
+}
+
+void sure__peer_send(struct sure__server *server, struct sure__peer *peer,
+                     const struct sure__frame *frame) {
+  if (peer->is_closing) {
+    return;
+  }
+  if (!sure__frame_encode(peer->out, frame)) {
+    sure__peer_close(server, peer, 0, "memory is short");
+    return;
+  }
+  if (!sure__list_is_linked(&peer->dirty)) {
+    sure__list_append(&server->actions.dirty, &peer->dirty);
+  }
+}
+
+void sure__peer_close(struct sure__server *server, struct sure__peer *peer,
+                      enum sure__goaway_reason goaway, const char *reason) {
+  if (peer->is_closing) {
+    return;
+  }
+  if (goaway != 0) {
+    struct sure__frame frame = {
+        .type = SURE__GOAWAY,
+        .goaway = {.reason = (uint8_t)goaway, .text = {(const uint8_t *)reason, strlen(reason)}},
+    };
+    (void)sure__frame_encode(peer->out, &frame); /* without memory it goes unsaid */
+  }
+  peer->is_closing = true;
+  peer->phase = SURE__PEER_CLOSED;
+  peer->close_reason = reason;
+  sure__list_remove(&peer->dirty);
+  sure__list_append(&server->actions.closing, &peer->dirty);
+}
+
+void sure__server_protocol_error(struct sure__server *server, struct sure__peer *peer,
+                                 const char *problem) {
+  if (peer->is_closing) {
+    return;
+  }
+  server->stats.protocol_errors++;
+  /* Whoever does not even say HELLO speaks another protocol: nothing is said to him (3.1). */
+  sure__peer_close(server, peer, peer->phase == SURE__PEER_NEW ? 0 : SURE__GOAWAY_PROTOCOL_ERROR,
+                   problem);
+}
+
+void sure__server_lost(struct sure__server *server, struct sure__peer *peer) {
+  peer->is_closing = true;
+  peer->phase = SURE__PEER_CLOSED;
+  sure__call_drop_peer(server, peer);
+  struct sure__list *link;
+  while ((link = sure__list_pop(&peer->tasks)) != NULL) {
+    sure__container_of(link, struct sure__task, of_peer)->peer = NULL;
+  }
+  sure__session_detach(server, peer);
+  sure__list_remove(&peer->dirty);
+  sure__list_remove(&peer->of_server);
+  sure__server_timer_unreserve(server, &peer->timer);
+  sure__assert(server->stats.connections > 0 && "it was accepted");
+  server->stats.connections--;
+}
+
+void sure__peer_timer_fired(struct sure__server *server, struct sure__peer *peer, uint64_t now_ms) {
+  if (peer->is_closing) {
+    return;
+  }
+  if (peer->phase == SURE__PEER_NEW || peer->phase == SURE__PEER_WELCOMED) {
+    sure__peer_close(server, peer, SURE__GOAWAY_IDLE, "no ATTACH in time");
+    return;
+  }
+  uint64_t ping_at = peer->heard_at_ms + server->config.keepalive_time_ms;
+  uint64_t dead_at = ping_at + server->config.keepalive_timeout_ms;
+  if (now_ms >= dead_at) {
+    sure__peer_close(server, peer, SURE__GOAWAY_IDLE, "silent for too long");
+  } else if (now_ms >= ping_at) {
+    sure__peer_send(server, peer, &(struct sure__frame){.type = SURE__PING});
+    sure__timers_set(&server->timers, &peer->timer, dead_at);
+  } else {
+    sure__timers_set(&server->timers, &peer->timer, ping_at);
+  }
+}
+
+/* Frames that need a session. */
+static void on_attached_frame(struct sure__server *server, struct sure__peer *peer,
+                              const struct sure__frame *frame, uint64_t now_ms) {
+  if (peer->phase != SURE__PEER_ATTACHED) {
+    sure__server_protocol_error(server, peer, "a frame that needs a session before ATTACHED");
+    return;
+  }
+  switch (frame->type) {
+  case SURE__REQUEST:
+    sure__call_on_request(server, peer, frame, now_ms);
+    break;
+  case SURE__ACK:
+    sure__session_on_ack(server, peer, &frame->ack);
+    break;
+  case SURE__CANCEL:
+    sure__call_on_cancel(server, peer, frame);
+    break;
+  case SURE__SETTLE:
+    sure__settle_on_frame(server, peer, frame);
+    break;
+  default:
+    sure__assert(frame->type == SURE__CLOSE_SESSION && "the caller sends no other here");
+    sure__session_on_close(server, peer);
+    break;
+  }
+}
+
+void sure__server_frame(struct sure__server *server, struct sure__peer *peer,
+                        const struct sure__frame *frame, uint64_t now_ms) {
+  if (peer->is_closing) {
+    return;
+  }
+  peer->heard_at_ms = now_ms;
+  if (peer->phase == SURE__PEER_NEW && frame->type != SURE__HELLO) {
+    sure__server_protocol_error(server, peer, "the first frame is not HELLO");
+    return;
+  }
+  switch (frame->type) {
+  case SURE__HELLO:
+    sure__handshake_on_hello(server, peer, &frame->hello);
+    break;
+  case SURE__ATTACH:
+    sure__handshake_on_attach(server, peer, &frame->attach, now_ms);
+    break;
+  case SURE__REQUEST:
+  case SURE__ACK:
+  case SURE__CANCEL:
+  case SURE__SETTLE:
+  case SURE__CLOSE_SESSION:
+    on_attached_frame(server, peer, frame, now_ms);
+    break;
+  case SURE__PING:
+    sure__peer_send(server, peer,
+                    &(struct sure__frame){.type = SURE__PONG, .sequence = frame->sequence});
+    break;
+  case SURE__PONG:
+    break;
+  case SURE__GOAWAY:
+    sure__peer_close(server, peer, 0, "the client said GOAWAY");
+    break;
+  case SURE__WELCOME:
+  case SURE__ATTACHED:
+  case SURE__ACCEPTED:
+  case SURE__RESPONSE:
+  case SURE__SETTLED:
+    sure__server_protocol_error(server, peer, "a frame that only servers send");
+    break;
+  default: /* a type of a later version that may be ignored (2.3) */
+    break;
+  }
+}

@@ -1,0 +1,105 @@
+/* What the files of the server engine share. */
+#ifndef SURE_CORE_SERVER_PRIVATE_H
+#define SURE_CORE_SERVER_PRIVATE_H
+
+#include "rpc/core/server.h"
+
+enum sure__server_timer {
+  SURE__TIMER_PEER,
+  SURE__TIMER_ACCEPT,
+  SURE__TIMER_RENEW,
+  SURE__TIMER_SWEEP
+};
+
+/* server.c */
+
+/* Room for one more timer, given back with sure__server_timer_unreserve. */
+bool sure__server_timer_reserve(struct sure__server *server);
+void sure__server_timer_unreserve(struct sure__server *server, struct sure__timer *timer);
+
+/* server_peer.c */
+
+/* Queue a frame for the peer, if it is not closing; closes it when memory is short. */
+void sure__peer_send(struct sure__server *server, struct sure__peer *peer,
+                     const struct sure__frame *frame);
+/* Close after what is queued has left; says GOAWAY first unless `goaway` is 0. */
+void sure__peer_close(struct sure__server *server, struct sure__peer *peer,
+                      enum sure__goaway_reason goaway, const char *reason);
+void sure__peer_timer_fired(struct sure__server *server, struct sure__peer *peer, uint64_t now_ms);
+
+/* server_task.c */
+
+/* A task without peer or session; NULL when memory is short. */
+struct sure__task *sure__task_new(struct sure__server *server, enum sure_store_op_kind kind);
+/* Answered to `peer` when it is done. */
+void sure__task_set_peer(struct sure__task *task, struct sure__peer *peer);
+void sure__task_submit(struct sure__server *server, struct sure__task *task);
+void sure__task_free(struct sure__server *server, struct sure__task *task);
+
+/* server_session.c */
+
+struct sure__session *sure__session_find(const struct sure__server *server,
+                                         const struct sure_session_id *id);
+/* Attach the peer to the session `id`, which the store knows; NULL id: mode NONE. False when memory
+ * is short. */
+bool sure__session_attach(struct sure__server *server, struct sure__peer *peer,
+                          const struct sure_session_id *id, bool is_fresh, uint64_t now_ms);
+void sure__session_detach(struct sure__server *server, struct sure__peer *peer);
+/* Frees the session object when nobody needs it; its state is in the store. */
+void sure__session_tidy(struct sure__server *server, struct sure__session *session);
+/* The client has acknowledged all below `watermark`. */
+void sure__session_hear_watermark(struct sure__server *server, struct sure__session *session,
+                                  uint64_t watermark);
+void sure__session_on_ack(struct sure__server *server, struct sure__peer *peer,
+                          const struct sure__ack *ack);
+void sure__session_on_close(struct sure__server *server, struct sure__peer *peer);
+void sure__session_renew(struct sure__server *server, struct sure__session *session,
+                         uint64_t now_ms);
+/* An ACK did not reach the store: tell it again with the next batch. */
+void sure__session_ack_failed(struct sure__server *server, const struct sure_store_op *op);
+
+/* server_call.c */
+
+void sure__call_on_request(struct sure__server *server, struct sure__peer *peer,
+                           const struct sure__frame *frame, uint64_t now_ms);
+void sure__call_on_cancel(struct sure__server *server, struct sure__peer *peer,
+                          const struct sure__frame *frame);
+void sure__call_store_done(struct sure__server *server, struct sure_call *call);
+/* The peer is gone: its waiters and unfinished messages go with it. */
+void sure__call_drop_peer(struct sure__server *server, struct sure__peer *peer);
+void sure__call_accept_timer_fired(struct sure__server *server, struct sure_call *call);
+/* The EXACTLY_ONCE call that runs under this number, or NULL. */
+struct sure_call *sure__call_find_running(const struct sure__session *session, uint64_t sequence);
+
+/* server_call_object.c */
+
+struct sure_call *sure__call_new(struct sure__server *server);
+void sure__call_free(struct sure__server *server, struct sure_call *call);
+/* False when memory is short. */
+bool sure__call_add_waiter(struct sure_call *call, struct sure__peer *peer, uint32_t attempt);
+void sure__call_remove_waiter(struct sure__waiter *waiter);
+
+/* server_answer.c */
+
+/* Answer one attempt that did not get as far as a call. */
+void sure__answer_refusal(struct sure__server *server, struct sure__peer *peer, uint64_t sequence,
+                          uint32_t attempt, enum sure_code code, enum sure_reason reason,
+                          unsigned flags, const char *text);
+/* Answer all who wait for the call, by the verdict in its op. */
+void sure__answer_call(struct sure__server *server, struct sure_call *call);
+
+/* server_settle.c */
+
+void sure__settle_on_frame(struct sure__server *server, struct sure__peer *peer,
+                           const struct sure__frame *frame);
+void sure__settle_answer(struct sure__server *server, struct sure__task *task);
+
+/* server_handshake.c */
+
+void sure__handshake_on_hello(struct sure__server *server, struct sure__peer *peer,
+                              const struct sure__hello *hello);
+void sure__handshake_on_attach(struct sure__server *server, struct sure__peer *peer,
+                               const struct sure__attach *attach, uint64_t now_ms);
+void sure__handshake_answer(struct sure__server *server, struct sure__task *task, uint64_t now_ms);
+
+#endif

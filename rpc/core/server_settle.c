@@ -1,0 +1,99 @@
+/* SETTLE and SETTLED (docs/protocol.md, section 7; S12). */
+#include <string.h>
+
+#include "rpc/core/server_private.h"
+
+enum { NOT_YET_RETRY_AFTER_MS = 20 };
+
+static void send_settled(struct sure__server *server, struct sure__peer *peer, uint64_t nonce,
+                         unsigned flags, const struct sure__settled_body *body,
+                         struct sure_bytes reply) {
+  sure__peer_send(server, peer,
+                  &(struct sure__frame){.type = SURE__SETTLED,
+                                        .flags = (uint16_t)flags,
+                                        .sequence = nonce,
+                                        .payload = reply,
+                                        .settled = *body});
+}
+
+static void send_not_yet(struct sure__server *server, struct sure__peer *peer, uint64_t nonce) {
+  struct sure__settled_body body = {.verdict = SURE__SETTLED_NOT_YET,
+                                    .result = {.retry_after_ms = NOT_YET_RETRY_AFTER_MS}};
+  send_settled(server, peer, nonce, 0, &body, (struct sure_bytes){0});
+}
+
+void sure__settle_on_frame(struct sure__server *server, struct sure__peer *peer,
+                           const struct sure__frame *frame) {
+  const struct sure__settle_body *settle = &frame->settle;
+  struct sure__task *task = sure__task_new(server, SURE_STORE_SETTLE);
+  if (task == NULL || !sure__arena_copy(&task->arena, settle->key, &task->op.key)) {
+    send_not_yet(server, peer, frame->sequence);
+    if (task != NULL) {
+      sure__task_free(server, task);
+    }
+    return;
+  }
+  task->nonce = frame->sequence;
+  task->op.session = settle->session;
+  task->op.sequence = settle->target;
+  task->op.method = settle->method;
+  sure__task_set_peer(task, peer);
+  struct sure__session *session =
+      settle->target == 0 ? NULL : sure__session_find(server, &settle->session);
+  struct sure_call *running =
+      session == NULL ? NULL : sure__call_find_running(session, settle->target);
+  if (running != NULL) {
+    sure__list_append(&running->parked, &task->link); /* asked when the run has ended */
+  } else {
+    sure__task_submit(server, task);
+  }
+}
+
+static enum sure__settle_verdict verdict_of(enum sure_store_verdict verdict) {
+  switch (verdict) {
+  case SURE_STORE_REPLAYED:
+    return SURE__SETTLED_RECORD;
+  case SURE_STORE_TOMBSTONE:
+    return SURE__SETTLED_TOMBSTONE;
+  case SURE_STORE_STALE:
+    return SURE__SETTLED_ALREADY_ACKED;
+  case SURE_STORE_IN_DOUBT:
+    return SURE__SETTLED_IN_DOUBT;
+  case SURE_STORE_LOST:
+    return SURE__SETTLED_UNKNOWN;
+  default: /* IN_PROGRESS, BUSY, FULL and what else there is: ask again */
+    return SURE__SETTLED_NOT_YET;
+  }
+}
+
+void sure__settle_answer(struct sure__server *server, struct sure__task *task) {
+  struct sure__peer *peer = task->peer;
+  if (peer == NULL) {
+    return;
+  }
+  if (task->op.verdict == SURE_STORE_FAILED) {
+    sure__peer_close(server, peer, 0, "the store failed");
+    return;
+  }
+  enum sure__settle_verdict verdict = verdict_of(task->op.verdict);
+  if (verdict == SURE__SETTLED_NOT_YET) {
+    send_not_yet(server, peer, task->nonce);
+    return;
+  }
+  struct sure__settled_body body = {.verdict = (uint8_t)verdict};
+  struct sure_bytes reply = {0};
+  unsigned flags = 0;
+  if (verdict == SURE__SETTLED_RECORD) {
+    const struct sure_record *record = &task->op.record;
+    body.result = (struct sure__result){
+        .code = record->code, .reason = record->reason, .text = record->message};
+    reply = record->reply;
+    flags = SURE__RECORDED;
+    if (reply.len > peer->message_len_max) {
+      body.result.code = SURE_RESOURCE_EXHAUSTED;
+      body.result.reason = SURE_REASON_REPLY_LOST;
+      reply = (struct sure_bytes){0};
+    }
+  }
+  send_settled(server, peer, task->nonce, flags, &body, reply);
+}
