@@ -130,7 +130,8 @@ struct sure_store_op {
   uint64_t sequence; /* SETTLE: 0 when only the key is known */
   uint64_t method;
   struct sure_fingerprint fingerprint;
-  struct sure_bytes principal; /* at most 255 bytes; empty until there is authentication (S5) */
+  struct sure_bytes principal; /* at most 255 bytes; empty until there is authentication; a session
+                                  of another principal is as good as lost (S5) */
   struct sure_bytes key;       /* empty: not keyed */
   /* ACK: all numbers below `watermark` are acknowledged, and these ranges above it: ascending,
    * disjoint, not touching. */
@@ -143,7 +144,8 @@ struct sure_store_op {
   int64_t retention_ms;   /* SWEEP */
   sure_store_run_fn *run; /* CALL */
   void *run_user;
-  /* COMPLETE: the record to keep is in `record`; keep it (record_wanted) or drop the intent. */
+  /* COMPLETE: names session, sequence, principal, method and key as its INTENT did. The record to
+   * keep is in `record`; keep it (record_wanted) or drop the intent. */
 
   enum sure_store_verdict verdict;
   struct sure_record record;
@@ -162,6 +164,13 @@ SURE_API bool sure_store_op_copy(struct sure_store_op *op, struct sure_bytes byt
                                  struct sure_bytes *out_copy);
 
 struct sure_store;
+struct sure_store_ops;
+struct sure_call;
+
+/* The transaction that `call` runs in, if its server's store has the operations `ops`; else, and
+ * outside of a transaction, NULL. For accessors like sure_call_sqlite. */
+SURE_API void *sure_call_transaction(const struct sure_call *call,
+                                     const struct sure_store_ops *ops);
 
 /* All ops of one submit are decided and durable. Called once a submit, on any thread, possibly
  * before submit returns. */
