@@ -1,0 +1,193 @@
+/* The memory store: open, free, and the ops on sessions. Ops are decided under one lock, taken once
+ * a batch. A volatile store has no transaction, so durable means "in the table". */
+#include "rpc/store/memory.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "rpc/core/assert.h"
+
+/* Sessions that one SWEEP touches at most: nobody waits long behind it. */
+#define SWEEP_MAX 256
+
+struct sure__session *sure__memory_session(const struct sure__memory *memory,
+                                           const struct sure_store_op *op) {
+  return sure__session_find(&memory->sessions, &op->session, op->principal);
+}
+
+static enum sure_store_verdict attach(struct sure__memory *memory, const struct sure_store_op *op) {
+  struct sure__session *session = sure__memory_session(memory, op);
+  if (session != NULL && session->fenced) {
+    return SURE_STORE_FENCED;
+  }
+  if (session != NULL) {
+    sure__session_stamp(&memory->sessions, session, false, op->now_ms);
+    return SURE_STORE_OPEN;
+  }
+  if (!op->create) {
+    return SURE_STORE_LOST;
+  }
+  session = sure__session_create(&memory->sessions, &op->session, op->principal, op->now_ms);
+  return session != NULL ? SURE_STORE_OPEN : SURE_STORE_FULL;
+}
+
+static enum sure_store_verdict ack(struct sure__memory *memory, const struct sure_store_op *op) {
+  struct sure__session *session = sure__memory_session(memory, op);
+  if (session == NULL) {
+    return SURE_STORE_LOST;
+  }
+  struct sure__ranges *acked = &session->acked;
+  if (sure__ranges_plan(acked, op->watermark, op->ranges, op->range_count) != SURE_OK) {
+    return SURE_STORE_FULL;
+  }
+  struct sure_range gap;
+  uint64_t cursor = 0;
+  while (op->watermark > 0 && sure__ranges_next_gap(acked, &cursor, op->watermark - 1, &gap)) {
+    sure__rows_release(session, &memory->pool, gap);
+  }
+  for (size_t i = 0; i < op->range_count; i++) {
+    cursor = op->ranges[i].first;
+    while (sure__ranges_next_gap(acked, &cursor, op->ranges[i].last, &gap)) {
+      sure__rows_release(session, &memory->pool, gap);
+    }
+  }
+  sure__ranges_apply(acked);
+  return SURE_STORE_DONE;
+}
+
+static enum sure_store_verdict close_session(struct sure__memory *memory,
+                                             const struct sure_store_op *op) {
+  struct sure__session *session = sure__memory_session(memory, op);
+  if (session == NULL) {
+    return SURE_STORE_LOST;
+  }
+  if (session->row_count == 0) {
+    sure__session_forget(&memory->sessions, &memory->pool, session);
+  } else if (!session->fenced) {
+    sure__session_stamp(&memory->sessions, session, true, op->now_ms);
+  }
+  return SURE_STORE_DONE;
+}
+
+static enum sure_store_verdict renew(struct sure__memory *memory, const struct sure_store_op *op) {
+  struct sure__session *session = sure__memory_session(memory, op);
+  if (session == NULL) {
+    return SURE_STORE_LOST;
+  }
+  if (!session->fenced) {
+    sure__session_stamp(&memory->sessions, session, false, op->now_ms);
+  }
+  return SURE_STORE_DONE;
+}
+
+/* Both queues are in the order of their stamps, so the oldest are at the head. A fenced session
+ * that still has an intent goes to the end, for another retention. */
+static enum sure_store_verdict sweep(struct sure__memory *memory, struct sure_store_op *op) {
+  struct sure__sessions *sessions = &memory->sessions;
+  struct sure__session *session;
+  size_t left = SWEEP_MAX;
+  op->swept_count = 0;
+  for (; left > 0 && (session = sessions->fenced.head) != NULL &&
+         op->now_ms - session->stamp_ms > op->retention_ms;
+       left--) {
+    if (session->intent_count > 0) {
+      sure__session_stamp(sessions, session, true, op->now_ms);
+      continue;
+    }
+    sure__session_forget(sessions, &memory->pool, session);
+    op->swept_count++;
+  }
+  for (; left > 0 && (session = sessions->open.head) != NULL &&
+         op->now_ms - session->stamp_ms > op->lease_ms;
+       left--) {
+    sure__session_stamp(sessions, session, true, op->now_ms);
+    op->swept_count++;
+  }
+  return SURE_STORE_DONE;
+}
+
+static void decide(struct sure__memory *memory, struct sure_store_op *op) {
+  switch (op->kind) {
+  case SURE_STORE_ATTACH:
+    op->verdict = attach(memory, op);
+    return;
+  case SURE_STORE_CALL:
+    sure__memory_call(memory, op);
+    return;
+  case SURE_STORE_INTENT:
+    sure__memory_intent(memory, op);
+    return;
+  case SURE_STORE_COMPLETE:
+    sure__memory_complete(memory, op);
+    return;
+  case SURE_STORE_ACK:
+    op->verdict = ack(memory, op);
+    return;
+  case SURE_STORE_SETTLE:
+    sure__memory_settle(memory, op);
+    return;
+  case SURE_STORE_CLOSE:
+    op->verdict = close_session(memory, op);
+    return;
+  case SURE_STORE_RENEW:
+    op->verdict = renew(memory, op);
+    return;
+  case SURE_STORE_SWEEP:
+    op->verdict = sweep(memory, op);
+    return;
+  }
+  sure__assert(!"an op of a kind that the contract does not have");
+}
+
+static void submit(struct sure_store *store, struct sure_store_op *const *ops, size_t count,
+                   sure_store_done_fn *done, void *user) {
+  struct sure__memory *memory = (struct sure__memory *)store;
+  pthread_mutex_lock(&memory->lock);
+  for (size_t i = 0; i < count; i++) {
+    decide(memory, ops[i]);
+  }
+  pthread_mutex_unlock(&memory->lock);
+  done(user, ops, count);
+}
+
+static void free_memory(struct sure_store *store) {
+  struct sure__memory *memory = (struct sure__memory *)store;
+  sure__keys_fini(&memory->keys, &memory->pool);
+  sure__sessions_fini(&memory->sessions, &memory->pool);
+  sure__assert(memory->pool.used_len == 0 && "all was given back");
+  sure__pool_fini(&memory->pool);
+  pthread_mutex_destroy(&memory->run_lock);
+  pthread_mutex_destroy(&memory->lock);
+  free(memory);
+}
+
+static const struct sure_store_ops memory_ops = {
+    .version = SURE_STORE_VERSION, .name = "memory", .submit = submit, .free = free_memory};
+
+enum sure_code sure_memory_store_open(const struct sure_memory_store_options *options,
+                                      struct sure_store **out_store) {
+  struct sure_memory_store_options given = {0};
+  if (options != NULL) {
+    given = *options;
+  }
+  struct sure__memory *memory = calloc(1, sizeof *memory);
+  if (memory == NULL) {
+    return SURE_RESOURCE_EXHAUSTED;
+  }
+  if (getentropy(memory->base.id.bytes, sizeof memory->base.id.bytes) != 0) {
+    free(memory);
+    return SURE_UNAVAILABLE;
+  }
+  memory->base.ops = &memory_ops;
+  memory->base.allow_volatile_keys = given.allow_volatile_keys;
+  memory->session_records_max =
+      given.session_records_max != 0 ? given.session_records_max : SURE_SESSION_RECORDS_MAX_DEFAULT;
+  memory->sessions.count_max =
+      given.sessions_max != 0 ? given.sessions_max : SURE_SESSIONS_MAX_DEFAULT;
+  memory->pool.used_len_max =
+      given.len_max != 0 ? given.len_max : SURE_MEMORY_STORE_LEN_MAX_DEFAULT;
+  pthread_mutex_init(&memory->lock, NULL);
+  pthread_mutex_init(&memory->run_lock, NULL);
+  *out_store = &memory->base;
+  return SURE_OK;
+}

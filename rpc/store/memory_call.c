@@ -1,0 +1,218 @@
+/* CALL, INTENT, COMPLETE and SETTLE of the memory store.
+ *
+ * Every call that runs is claimed first by an intent row (and one for its key), which is its slot
+ * in the limits (S8) and what a concurrent duplicate finds. The end of the run turns both into the
+ * record or drops both. */
+#include "rpc/core/assert.h"
+#include "rpc/store/memory.h"
+
+static bool is_keyed(const struct sure_store_op *op) {
+  return op->key.len > 0;
+}
+
+static enum sure_store_verdict row_verdict(const struct sure__row *row,
+                                           const struct sure_fingerprint *fingerprint) {
+  if (row == NULL) {
+    return SURE_STORE_PENDING;
+  }
+  struct sure__found found = {.state = row->state, .own = true, .fingerprint = row->fingerprint};
+  return sure__found_verdict(&found, fingerprint, SURE_STORE_CALL_REUSED);
+}
+
+static enum sure_store_verdict key_verdict(const struct sure__key *key,
+                                           const struct sure_fingerprint *fingerprint) {
+  if (key == NULL) {
+    return SURE_STORE_PENDING;
+  }
+  struct sure__found found = {.state = key->state, .own = true, .fingerprint = key->fingerprint};
+  return sure__found_verdict(&found, fingerprint, SURE_STORE_KEY_REUSED);
+}
+
+/* Hands out a record. One that could not be kept says so: its effect is there, its reply is not. */
+static enum sure_store_verdict replay(struct sure_store_op *op, const struct sure__kept *kept) {
+  if (kept == NULL) {
+    op->record =
+        (struct sure_record){.code = SURE_RESOURCE_EXHAUSTED, .reason = SURE_REASON_REPLY_LOST};
+    return SURE_STORE_REPLAYED;
+  }
+  struct sure_bytes message = {.data = kept->bytes, .len = kept->message_len};
+  struct sure_bytes reply = {.data = kept->bytes + kept->message_len, .len = kept->reply_len};
+  op->record = (struct sure_record){.code = kept->code, .reason = kept->reason};
+  bool copied = sure_store_op_copy(op, message, &op->record.message) &&
+                sure_store_op_copy(op, reply, &op->record.reply);
+  return copied ? SURE_STORE_REPLAYED : SURE_STORE_FULL;
+}
+
+/* The answer of what is there already, or PENDING when the call may be claimed. */
+static enum sure_store_verdict look_up(const struct sure__memory *memory,
+                                       const struct sure__session *session,
+                                       struct sure_store_op *op) {
+  const struct sure__row *row = sure__row_find(session, op->sequence);
+  enum sure_store_verdict verdict = row_verdict(row, &op->fingerprint);
+  if (verdict != SURE_STORE_PENDING) {
+    return verdict == SURE_STORE_REPLAYED ? replay(op, row->kept) : verdict;
+  }
+  if (sure__ranges_contains(&session->acked, op->sequence)) {
+    return SURE_STORE_STALE;
+  }
+  if (session->fenced) {
+    return SURE_STORE_LOST;
+  }
+  if (!is_keyed(op)) {
+    return SURE_STORE_PENDING;
+  }
+  const struct sure__key *key = sure__key_find(&memory->keys, op);
+  verdict = key_verdict(key, &op->fingerprint);
+  return verdict == SURE_STORE_REPLAYED ? replay(op, key->kept) : verdict;
+}
+
+/* Adds the rows of a call, both or none. */
+static bool claim(struct sure__memory *memory, struct sure__session *session,
+                  const struct sure_store_op *op, enum sure__row_state state) {
+  if (session->row_count >= memory->session_records_max) {
+    return false;
+  }
+  struct sure__row *row = sure__row_add(session, &memory->pool, op->sequence, state);
+  if (row == NULL) {
+    return false;
+  }
+  row->fingerprint = op->fingerprint;
+  if (is_keyed(op) && sure__key_add(&memory->keys, &memory->pool, op, state) == NULL) {
+    sure__row_drop(session, &memory->pool, row);
+    return false;
+  }
+  return true;
+}
+
+/* Sets GRANTED, or the verdict that ends the op. */
+void sure__memory_intent(struct sure__memory *memory, struct sure_store_op *op) {
+  struct sure__session *session = sure__memory_session(memory, op);
+  if (session == NULL) {
+    op->verdict = SURE_STORE_LOST;
+    return;
+  }
+  op->verdict = op->sequence > SURE__SEQUENCE_MAX ? SURE_STORE_FULL : look_up(memory, session, op);
+  if (op->verdict == SURE_STORE_PENDING) {
+    bool claimed = claim(memory, session, op, SURE__ROW_INTENT);
+    op->verdict = claimed ? SURE_STORE_GRANTED : SURE_STORE_FULL;
+  }
+}
+
+static void record_key(struct sure__key *key, struct sure__kept *kept) {
+  key->state = SURE__ROW_RECORD;
+  key->kept = kept;
+  if (kept != NULL) {
+    kept->ref_count++;
+  }
+}
+
+/* Turns the intents of a call into its record. The slots are there; if the record itself finds no
+ * room, it is kept without its reply. */
+static void keep(struct sure__memory *memory, struct sure__session *session, struct sure__row *row,
+                 struct sure_store_op *op) {
+  struct sure__kept *kept = sure__kept_take(&memory->pool, &op->record);
+  sure__row_record(session, row, kept);
+  struct sure__key *key = is_keyed(op) ? sure__key_find(&memory->keys, op) : NULL;
+  if (key != NULL && key->state == SURE__ROW_INTENT) {
+    record_key(key, kept);
+  }
+  if (sure__ranges_contains(&session->acked, op->sequence)) {
+    sure__row_drop(session, &memory->pool, row); /* acknowledged while it ran */
+  }
+}
+
+static void drop(struct sure__memory *memory, struct sure__session *session, struct sure__row *row,
+                 struct sure_store_op *op) {
+  struct sure__key *key = is_keyed(op) ? sure__key_find(&memory->keys, op) : NULL;
+  if (key != NULL && key->state == SURE__ROW_INTENT) {
+    sure__key_drop(&memory->keys, &memory->pool, key);
+  }
+  sure__row_drop(session, &memory->pool, row);
+}
+
+void sure__memory_complete(struct sure__memory *memory, struct sure_store_op *op) {
+  struct sure__session *session = sure__memory_session(memory, op);
+  if (session == NULL) {
+    op->verdict = SURE_STORE_LOST;
+    return;
+  }
+  struct sure__row *row = sure__row_find(session, op->sequence);
+  if (row != NULL && row->state == SURE__ROW_INTENT) {
+    (op->record_wanted ? keep : drop)(memory, session, row, op);
+  }
+  op->verdict = SURE_STORE_DONE;
+}
+
+static bool run(struct sure__memory *memory, struct sure_store_op *op) {
+  pthread_mutex_unlock(&memory->lock);
+  pthread_mutex_lock(&memory->run_lock);
+  op->record = (struct sure_record){0};
+  bool record_it = op->run(op->run_user, op, NULL, &op->record);
+  pthread_mutex_unlock(&memory->run_lock);
+  pthread_mutex_lock(&memory->lock);
+  return record_it || op->record.code == SURE_OK;
+}
+
+void sure__memory_call(struct sure__memory *memory, struct sure_store_op *op) {
+  if (!op->record_wanted) {
+    (void)run(memory, op);
+    op->verdict = SURE_STORE_UNRECORDED;
+    return;
+  }
+  sure__memory_intent(memory, op);
+  if (op->verdict != SURE_STORE_GRANTED) {
+    return;
+  }
+  bool record_it = run(memory, op);
+  struct sure__session *session = sure__memory_session(memory, op);
+  sure__assert(session != NULL && "a session with an intent is not forgotten");
+  struct sure__row *row = sure__row_find(session, op->sequence);
+  sure__assert(row != NULL && "an intent stays until it is completed");
+  (record_it ? keep : drop)(memory, session, row, op);
+  op->verdict = record_it ? SURE_STORE_RECORDED : SURE_STORE_UNRECORDED;
+}
+
+/* What SETTLE finds under the call id. */
+static enum sure_store_verdict find_call(const struct sure__session *session,
+                                         const struct sure__row *row, uint64_t sequence) {
+  if (session == NULL) {
+    return SURE_STORE_LOST;
+  }
+  enum sure_store_verdict verdict = row_verdict(row, NULL);
+  bool stale = verdict == SURE_STORE_PENDING && sure__ranges_contains(&session->acked, sequence);
+  return stale ? SURE_STORE_STALE : verdict;
+}
+
+static bool write_tombstones(struct sure__memory *memory, struct sure__session *session,
+                             const struct sure_store_op *op, struct sure__settlement settlement) {
+  if (settlement.close_call) {
+    bool room =
+        session->row_count < memory->session_records_max && op->sequence <= SURE__SEQUENCE_MAX;
+    if (!room || sure__row_add(session, &memory->pool, op->sequence, SURE__ROW_TOMBSTONE) == NULL) {
+      return false;
+    }
+  }
+  if (settlement.close_key &&
+      sure__key_add(&memory->keys, &memory->pool, op, SURE__ROW_TOMBSTONE) == NULL) {
+    if (settlement.close_call) {
+      sure__row_drop(session, &memory->pool, sure__row_find(session, op->sequence));
+    }
+    return false;
+  }
+  return true;
+}
+
+void sure__memory_settle(struct sure__memory *memory, struct sure_store_op *op) {
+  struct sure__session *session = op->sequence == 0 ? NULL : sure__memory_session(memory, op);
+  const struct sure__row *row = session == NULL ? NULL : sure__row_find(session, op->sequence);
+  const struct sure__key *key = is_keyed(op) ? sure__key_find(&memory->keys, op) : NULL;
+  struct sure__settlement settlement =
+      sure__settle(find_call(session, row, op->sequence), is_keyed(op), key_verdict(key, NULL));
+  op->verdict = settlement.verdict;
+  if (settlement.verdict == SURE_STORE_REPLAYED) {
+    op->verdict = replay(op, settlement.from_key ? key->kept : row->kept);
+  }
+  if (op->verdict != SURE_STORE_FULL && !write_tombstones(memory, session, op, settlement)) {
+    op->verdict = SURE_STORE_FULL;
+  }
+}

@@ -1,0 +1,26 @@
+/* Idempotency keys of the memory store (S13). A key outlives the session that used it. */
+#ifndef SURE_STORE_MEMORY_KEY_H
+#define SURE_STORE_MEMORY_KEY_H
+
+#include "rpc/store/memory_session.h"
+
+struct sure__key {
+  struct sure__link link;
+  enum sure__row_state state;
+  uint64_t method;
+  struct sure_fingerprint fingerprint;
+  struct sure__kept *kept; /* as in a row */
+  uint16_t principal_len;
+  uint16_t key_len;
+  uint8_t bytes[]; /* principal, then key */
+};
+
+/* The key of `op`; NULL: absent. */
+struct sure__key *sure__key_find(const struct sure__table *keys, const struct sure_store_op *op);
+/* NULL: the pool's limit, or memory is short. */
+struct sure__key *sure__key_add(struct sure__table *keys, struct sure__pool *pool,
+                                const struct sure_store_op *op, enum sure__row_state state);
+void sure__key_drop(struct sure__table *keys, struct sure__pool *pool, struct sure__key *key);
+void sure__keys_fini(struct sure__table *keys, struct sure__pool *pool);
+
+#endif

@@ -1,0 +1,72 @@
+#include "rpc/store/memory_pool.h"
+
+#include <stdlib.h>
+
+#define SMALLEST 64u
+
+/* The class of `size`, SURE__POOL_CLASSES for larger ones, and the bytes that such a block has. */
+static size_t class_of(size_t size, size_t *out_len) {
+  size_t class_index = 0;
+  size_t len = SMALLEST;
+  while (len < size && class_index < SURE__POOL_CLASSES) {
+    class_index++;
+    len *= 2;
+  }
+  *out_len = class_index < SURE__POOL_CLASSES ? len : size;
+  return class_index;
+}
+
+bool sure__pool_reserve(struct sure__pool *pool, size_t size) {
+  if (size > pool->used_len_max - pool->used_len) {
+    return false;
+  }
+  pool->used_len += size;
+  return true;
+}
+
+void sure__pool_unreserve(struct sure__pool *pool, size_t size) {
+  pool->used_len -= size;
+}
+
+void *sure__pool_take(struct sure__pool *pool, size_t size) {
+  size_t len;
+  size_t class_index = class_of(size, &len);
+  if (!sure__pool_reserve(pool, len)) {
+    return NULL;
+  }
+  if (class_index < SURE__POOL_CLASSES && pool->free[class_index] != NULL) {
+    struct sure__pool_block *block = pool->free[class_index];
+    pool->free[class_index] = block->next;
+    pool->idle_len -= len;
+    return block;
+  }
+  void *block = malloc(len);
+  if (block == NULL) {
+    sure__pool_unreserve(pool, len);
+  }
+  return block;
+}
+
+void sure__pool_give(struct sure__pool *pool, void *memory, size_t size) {
+  size_t len;
+  size_t class_index = class_of(size, &len);
+  sure__pool_unreserve(pool, len);
+  if (class_index == SURE__POOL_CLASSES || len > SURE__POOL_IDLE_LEN_MAX - pool->idle_len) {
+    free(memory);
+    return;
+  }
+  struct sure__pool_block *block = memory;
+  block->next = pool->free[class_index];
+  pool->free[class_index] = block;
+  pool->idle_len += len;
+}
+
+void sure__pool_fini(struct sure__pool *pool) {
+  for (size_t i = 0; i < SURE__POOL_CLASSES; i++) {
+    while (pool->free[i] != NULL) {
+      struct sure__pool_block *block = pool->free[i];
+      pool->free[i] = block->next;
+      free(block);
+    }
+  }
+}

@@ -1,0 +1,243 @@
+#include "rpc/store/memory_session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpc/core/assert.h"
+
+#define ROWS_INITIAL 16
+
+/* Ids are random and drawn by the server, so any part of one is a good hash. */
+static uint64_t hash_id(const struct sure_session_id *id) {
+  uint64_t hash;
+  memcpy(&hash, id->bytes, sizeof hash);
+  return hash;
+}
+
+struct sure__session *sure__session_find(const struct sure__sessions *sessions,
+                                         const struct sure_session_id *id,
+                                         struct sure_bytes principal) {
+  struct sure__link *link = sure__table_chain(&sessions->table, hash_id(id));
+  for (; link != NULL; link = link->next) {
+    struct sure__session *session = (struct sure__session *)link;
+    if (memcmp(session->id.bytes, id->bytes, sizeof id->bytes) == 0) {
+      return sure__bytes_equal(session->principal, principal) ? session : NULL;
+    }
+  }
+  return NULL;
+}
+
+static void queue_append(struct sure__queue *queue, struct sure__session *session) {
+  session->previous = queue->tail;
+  session->next = NULL;
+  *(queue->tail != NULL ? &queue->tail->next : &queue->head) = session;
+  queue->tail = session;
+}
+
+static void queue_remove(struct sure__queue *queue, struct sure__session *session) {
+  *(session->previous != NULL ? &session->previous->next : &queue->head) = session->next;
+  *(session->next != NULL ? &session->next->previous : &queue->tail) = session->previous;
+}
+
+static struct sure__queue *queue_of(struct sure__sessions *sessions, bool fenced) {
+  return fenced ? &sessions->fenced : &sessions->open;
+}
+
+struct sure__session *sure__session_create(struct sure__sessions *sessions,
+                                           const struct sure_session_id *id,
+                                           struct sure_bytes principal, int64_t now_ms) {
+  if (sessions->table.count >= sessions->count_max) {
+    return NULL;
+  }
+  struct sure__session *session = malloc(sizeof *session + principal.len);
+  if (session == NULL) {
+    return NULL;
+  }
+  *session = (struct sure__session){.link.hash = hash_id(id), .id = *id, .stamp_ms = now_ms};
+  if (!sure__table_insert(&sessions->table, &session->link)) {
+    free(session);
+    return NULL;
+  }
+  sure__ranges_init(&session->acked);
+  uint8_t *copy = (uint8_t *)(session + 1);
+  if (principal.len > 0) {
+    memcpy(copy, principal.data, principal.len);
+  }
+  session->principal = (struct sure_bytes){.data = copy, .len = principal.len};
+  queue_append(&sessions->open, session);
+  return session;
+}
+
+void sure__session_stamp(struct sure__sessions *sessions, struct sure__session *session,
+                         bool fenced, int64_t now_ms) {
+  queue_remove(queue_of(sessions, session->fenced), session);
+  session->fenced = session->fenced || fenced;
+  session->stamp_ms = now_ms;
+  queue_append(queue_of(sessions, session->fenced), session);
+}
+
+static void free_session(struct sure__pool *pool, struct sure__session *session) {
+  for (size_t i = 0; i < session->row_capacity; i++) {
+    if (session->rows[i].sequence != 0) {
+      sure__kept_unref(pool, session->rows[i].kept);
+    }
+  }
+  sure__pool_unreserve(pool, session->row_count * sizeof(struct sure__row));
+  free(session->rows);
+  sure__ranges_fini(&session->acked);
+  free(session);
+}
+
+void sure__session_forget(struct sure__sessions *sessions, struct sure__pool *pool,
+                          struct sure__session *session) {
+  queue_remove(queue_of(sessions, session->fenced), session);
+  sure__table_remove(&sessions->table, &session->link);
+  free_session(pool, session);
+}
+
+static void free_link(void *pool, struct sure__link *link) {
+  free_session(pool, (struct sure__session *)link);
+}
+
+void sure__sessions_fini(struct sure__sessions *sessions, struct sure__pool *pool) {
+  sure__table_fini(&sessions->table, free_link, pool);
+}
+
+/* The slot of `sequence`, or the empty one where it would go. */
+static size_t slot_of(const struct sure__session *session, uint64_t sequence) {
+  size_t slot = sequence & (session->row_capacity - 1);
+  while (session->rows[slot].sequence != 0 && session->rows[slot].sequence != sequence) {
+    slot = (slot + 1) & (session->row_capacity - 1);
+  }
+  return slot;
+}
+
+struct sure__row *sure__row_find(const struct sure__session *session, uint64_t sequence) {
+  if (session->row_count == 0 || sequence == 0) {
+    return NULL;
+  }
+  struct sure__row *row = &session->rows[slot_of(session, sequence)];
+  return row->sequence == sequence ? row : NULL;
+}
+
+static bool grow_rows(struct sure__session *session) {
+  size_t capacity = session->row_capacity == 0 ? ROWS_INITIAL : 2 * session->row_capacity;
+  struct sure__row *rows = calloc(capacity, sizeof *rows);
+  if (rows == NULL) {
+    return false;
+  }
+  struct sure__row *old = session->rows;
+  size_t old_capacity = session->row_capacity;
+  session->rows = rows;
+  session->row_capacity = capacity;
+  for (size_t i = 0; i < old_capacity; i++) {
+    if (old[i].sequence != 0) {
+      session->rows[slot_of(session, old[i].sequence)] = old[i];
+    }
+  }
+  free(old);
+  return true;
+}
+
+struct sure__row *sure__row_add(struct sure__session *session, struct sure__pool *pool,
+                                uint64_t sequence, enum sure__row_state state) {
+  sure__assert(sequence != 0 && "number 0 counts as acknowledged");
+  bool half_full = 2 * (session->row_count + 1) > session->row_capacity;
+  if ((half_full && !grow_rows(session)) || !sure__pool_reserve(pool, sizeof(struct sure__row))) {
+    return NULL;
+  }
+  struct sure__row *row = &session->rows[slot_of(session, sequence)];
+  *row = (struct sure__row){.sequence = sequence, .state = state};
+  session->row_count++;
+  session->intent_count += state == SURE__ROW_INTENT;
+  return row;
+}
+
+/* Empties a slot, and moves back what lies behind it and would not be found over the gap. */
+static void empty_slot(struct sure__session *session, size_t gap) {
+  size_t mask = session->row_capacity - 1;
+  for (size_t i = (gap + 1) & mask; session->rows[i].sequence != 0; i = (i + 1) & mask) {
+    size_t home = session->rows[i].sequence & mask;
+    if (((i - home) & mask) >= ((i - gap) & mask)) {
+      session->rows[gap] = session->rows[i];
+      gap = i;
+    }
+  }
+  session->rows[gap].sequence = 0;
+}
+
+void sure__row_drop(struct sure__session *session, struct sure__pool *pool, struct sure__row *row) {
+  sure__kept_unref(pool, row->kept);
+  session->intent_count -= row->state == SURE__ROW_INTENT;
+  session->row_count--;
+  sure__pool_unreserve(pool, sizeof *row);
+  empty_slot(session, (size_t)(row - session->rows));
+}
+
+void sure__row_record(struct sure__session *session, struct sure__row *row,
+                      struct sure__kept *kept) {
+  sure__assert(row->state == SURE__ROW_INTENT && "only an intent becomes a record");
+  row->state = SURE__ROW_RECORD;
+  row->kept = kept;
+  session->intent_count--;
+}
+
+static void release(struct sure__session *session, struct sure__pool *pool, uint64_t sequence) {
+  struct sure__row *row = sure__row_find(session, sequence);
+  if (row != NULL && row->state != SURE__ROW_INTENT) {
+    sure__row_drop(session, pool, row);
+  }
+}
+
+/* A drop moves rows back into slot `i`, which is looked at again, or into slots behind it. */
+static void release_by_scan(struct sure__session *session, struct sure__pool *pool,
+                            struct sure_range span) {
+  for (size_t i = 0; i < session->row_capacity; i++) {
+    struct sure__row *row = &session->rows[i];
+    while (span.first <= row->sequence && row->sequence <= span.last &&
+           row->state != SURE__ROW_INTENT) {
+      sure__row_drop(session, pool, row);
+    }
+  }
+}
+
+void sure__rows_release(struct sure__session *session, struct sure__pool *pool,
+                        struct sure_range span) {
+  if (span.last - span.first >= session->row_capacity) {
+    release_by_scan(session, pool, span);
+    return;
+  }
+  for (uint64_t sequence = span.first; sequence <= span.last; sequence++) {
+    release(session, pool, sequence);
+  }
+}
+
+static size_t kept_size(size_t message_len, size_t reply_len) {
+  return sizeof(struct sure__kept) + message_len + reply_len;
+}
+
+struct sure__kept *sure__kept_take(struct sure__pool *pool, const struct sure_record *record) {
+  struct sure__kept *kept =
+      sure__pool_take(pool, kept_size(record->message.len, record->reply.len));
+  if (kept == NULL) {
+    return NULL;
+  }
+  *kept = (struct sure__kept){.ref_count = 1,
+                              .code = record->code,
+                              .reason = record->reason,
+                              .message_len = (uint32_t)record->message.len,
+                              .reply_len = record->reply.len};
+  if (record->message.len > 0) {
+    memcpy(kept->bytes, record->message.data, record->message.len);
+  }
+  if (record->reply.len > 0) {
+    memcpy(kept->bytes + record->message.len, record->reply.data, record->reply.len);
+  }
+  return kept;
+}
+
+void sure__kept_unref(struct sure__pool *pool, struct sure__kept *kept) {
+  if (kept != NULL && --kept->ref_count == 0) {
+    sure__pool_give(pool, kept, kept_size(kept->message_len, kept->reply_len));
+  }
+}

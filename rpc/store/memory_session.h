@@ -1,0 +1,94 @@
+/* Sessions of the memory store, and the rows of their calls.
+ *
+ * Rows lie in one open-addressed array per session, at `sequence` modulo its capacity. A client
+ * numbers its calls densely, so that in the usual case this is a sliding window without collisions;
+ * and one call that stays open for long does not stretch it. */
+#ifndef SURE_STORE_MEMORY_SESSION_H
+#define SURE_STORE_MEMORY_SESSION_H
+
+#include <sure/store.h>
+
+#include "rpc/core/ranges.h"
+#include "rpc/store/decide.h"
+#include "rpc/store/memory_pool.h"
+#include "rpc/store/memory_table.h"
+
+/* A record as it is kept. A keyed call's row and its key share one. */
+struct sure__kept {
+  uint32_t ref_count;
+  enum sure_code code;
+  enum sure_reason reason;
+  uint32_t message_len;
+  size_t reply_len;
+  uint8_t bytes[]; /* message, then reply */
+};
+
+struct sure__row {
+  uint64_t sequence; /* 0: an empty slot */
+  struct sure_fingerprint fingerprint;
+  struct sure__kept *kept; /* of a record; NULL when there was no memory to keep it */
+  enum sure__row_state state;
+};
+
+struct sure__session {
+  struct sure__link link;
+  struct sure_session_id id;
+  bool fenced;
+  int64_t stamp_ms; /* when it was renewed last, or fenced */
+  struct sure__session *previous;
+  struct sure__session *next;
+  struct sure__ranges acked;
+  struct sure__row *rows;
+  size_t row_capacity; /* a power of two, or 0 */
+  size_t row_count;
+  size_t intent_count;
+  struct sure_bytes principal; /* in the same block */
+};
+
+/* Sessions in the order of their stamps, oldest first. */
+struct sure__queue {
+  struct sure__session *head;
+  struct sure__session *tail;
+};
+
+struct sure__sessions {
+  struct sure__table table;
+  struct sure__queue open;
+  struct sure__queue fenced;
+  size_t count_max;
+};
+
+/* NULL unless there is one and it belongs to `principal` (S5). */
+struct sure__session *sure__session_find(const struct sure__sessions *sessions,
+                                         const struct sure_session_id *id,
+                                         struct sure_bytes principal);
+/* NULL: at the limit, or memory is short. */
+struct sure__session *sure__session_create(struct sure__sessions *sessions,
+                                           const struct sure_session_id *id,
+                                           struct sure_bytes principal, int64_t now_ms);
+/* Stamps it, open or fenced, and puts it at the end of its queue. A fenced session stays so. */
+void sure__session_stamp(struct sure__sessions *sessions, struct sure__session *session,
+                         bool fenced, int64_t now_ms);
+/* Frees it with its rows. */
+void sure__session_forget(struct sure__sessions *sessions, struct sure__pool *pool,
+                          struct sure__session *session);
+void sure__sessions_fini(struct sure__sessions *sessions, struct sure__pool *pool);
+
+/* NULL: absent. A row stays where it is until the next add or drop in its session. */
+struct sure__row *sure__row_find(const struct sure__session *session, uint64_t sequence);
+/* A new row without a record. NULL: the pool's limit, or memory is short. */
+struct sure__row *sure__row_add(struct sure__session *session, struct sure__pool *pool,
+                                uint64_t sequence, enum sure__row_state state);
+void sure__row_drop(struct sure__session *session, struct sure__pool *pool, struct sure__row *row);
+/* An intent becomes a record; takes over a reference to `kept`, which may be NULL. */
+void sure__row_record(struct sure__session *session, struct sure__row *row,
+                      struct sure__kept *kept);
+/* Drops the records and tombstones among `span`. Intents stay until they are completed (S15). */
+void sure__rows_release(struct sure__session *session, struct sure__pool *pool,
+                        struct sure_range span);
+
+/* A copy with one reference; NULL when the limit is reached or memory is short. */
+struct sure__kept *sure__kept_take(struct sure__pool *pool, const struct sure_record *record);
+void sure__kept_unref(struct sure__pool *pool, struct sure__kept *kept);
+
+#endif
