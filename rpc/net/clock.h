@@ -1,0 +1,18 @@
+/* The clocks of the shells. Engines get the time as an argument. */
+#ifndef SURE_NET_CLOCK_H
+#define SURE_NET_CLOCK_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+/* Milliseconds of CLOCK_MONOTONIC; never 0. */
+uint64_t sure__clock_ms(void);
+/* Milliseconds since 1970. */
+int64_t sure__clock_wall_ms(void);
+
+/* A condition variable whose timed waits count in sure__clock_ms. Returns 0 or an errno. */
+int sure__condition_init(pthread_cond_t *condition);
+/* Waits until woken or until `at_ms`; UINT64_MAX: no limit. */
+void sure__condition_wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex, uint64_t at_ms);
+
+#endif

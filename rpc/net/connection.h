@@ -1,0 +1,77 @@
+/* One connection over an nng_stream, client's or server's: whole frames in, bytes out.
+ *
+ * Reading: what one read brought is cut after its last whole frame, the rest is moved to a second
+ * buffer, the next read is posted into that one, and only then the whole frames are given to the
+ * owner. on_bytes runs on a thread of nng, never twice at the same time for one connection, and in
+ * the order of the stream.
+ *
+ * Writing: bytes gather in the connection while a write is in flight; when it completes, all of
+ * them leave in the next one. The owner encodes frames under its own lock, moves them in with
+ * sure__connection_queue under the same lock (so their order on the wire is the order of the lock),
+ * and calls sure__connection_flush when it has unlocked.
+ *
+ *     open --start--> running --close, or the peer is gone--> closing --last callback--> closed
+ *                                                                       (on_closed)
+ *
+ * Locks: the connection has one of its own, which is a leaf: it calls neither the owner nor nng
+ * under it. Nobody waits for anything, except in sure__connection_free.
+ *
+ * Lifetime: on_closed is called exactly once for a connection that was started, on whatever thread
+ * ends it, after the last on_bytes has returned, and the connection calls the owner no more after
+ * it. The owner then has a thread of its own (a reaper) call sure__connection_free; neither
+ * on_bytes nor on_closed may do that, as it waits for them. */
+#ifndef SURE_NET_CONNECTION_H
+#define SURE_NET_CONNECTION_H
+
+#include <sure/base.h>
+
+#include "rpc/core/buffer.h"
+
+struct nng_stream;
+struct sure__connection;
+
+struct sure__connection_config {
+  /* Whole frames by their length fields, at least one; their contents are not looked at. Borrowed
+   * until it returns. May queue, flush and close. */
+  void (*on_bytes)(void *user, struct sure_bytes frames);
+  /* `reason` is a text for logs, valid until it returns. */
+  void (*on_closed)(void *user, const char *reason);
+  void *user;
+  /* Back-pressure (S23): while more unsent bytes than this are queued, no further read is posted
+   * (one that is posted already may still bring bytes). 0: always read, as clients must. */
+  size_t unsent_len_max;
+};
+
+/* Takes `stream`, also when it fails: then it is freed and NULL is returned (memory is short). */
+struct sure__connection *sure__connection_open(struct nng_stream *stream,
+                                               const struct sure__connection_config *config);
+
+/* Posts the first read. Once. Any thread, with no lock held that the callbacks take. */
+void sure__connection_start(struct sure__connection *connection);
+
+/* Moves all of `bytes` to the end of what is to be sent; `bytes` is empty afterwards and may have
+ * got another memory block. Sends nothing. On a connection that is closing the bytes are dropped,
+ * and when memory is short it closes itself at the next flush. Any thread, under any lock. */
+void sure__connection_queue(struct sure__connection *connection, struct sure__buffer *bytes);
+
+/* Starts a write when bytes are queued and none is in flight. Any thread; hold no lock that the
+ * callbacks take, as this may enter the kernel and may call on_closed. */
+void sure__connection_flush(struct sure__connection *connection);
+
+/* Bytes queued or in flight. Any thread, under any lock. */
+size_t sure__connection_unsent_len(struct sure__connection *connection);
+
+/* Since when back-pressure has stopped the reading, in milliseconds of sure__clock_ms; 0 when it
+ * has not. Any thread, under any lock. */
+uint64_t sure__connection_stalled_since_ms(struct sure__connection *connection);
+
+/* Gives the connection up; what is queued is not sent. `reason`, a static text, goes to on_closed;
+ * the first close wins. Any thread, callbacks included; hold no lock that on_closed takes, as it
+ * may be called before this returns. */
+void sure__connection_close(struct sure__connection *connection, const char *reason);
+
+/* Frees it and waits for its callbacks to be over. After on_closed, or before start. Not from a
+ * callback of nng, and with no lock held. Accepts NULL; returns NULL. */
+struct sure__connection *sure__connection_free(struct sure__connection *connection);
+
+#endif
