@@ -16,10 +16,13 @@
  * Locks: the connection has one of its own, which is a leaf: it calls neither the owner nor nng
  * under it. Nobody waits for anything, except in sure__connection_free.
  *
- * Lifetime: on_closed is called exactly once for a connection that was started, on whatever thread
- * ends it, after the last on_bytes has returned, and the connection calls the owner no more after
- * it. The owner then has a thread of its own (a reaper) call sure__connection_free; neither
- * on_bytes nor on_closed may do that, as it waits for them. */
+ * Lifetime: a thread that uses the connection outside the owner's lock holds it: it takes the hold
+ * under that lock, while the owner still has the connection, and releases it when it is done. (In
+ * on_bytes the connection is held already.) on_closed is called exactly once for a connection that
+ * was started, on whatever thread ends it, after the last on_bytes has returned and the last hold
+ * is released, and the connection calls the owner no more after it. The owner then has a thread of
+ * its own (a reaper) call sure__connection_free; neither on_bytes nor on_closed may do that, as it
+ * waits for them. */
 #ifndef SURE_NET_CONNECTION_H
 #define SURE_NET_CONNECTION_H
 
@@ -49,25 +52,30 @@ struct sure__connection *sure__connection_open(struct nng_stream *stream,
 /* Posts the first read. Once. Any thread, with no lock held that the callbacks take. */
 void sure__connection_start(struct sure__connection *connection);
 
+/* Keeps on_closed from being called, and the connection from being freed, until the release. Under
+ * the owner's lock, before on_closed. */
+void sure__connection_hold(struct sure__connection *connection);
+/* With no lock held that on_closed takes, as it may be called before this returns. */
+void sure__connection_release(struct sure__connection *connection);
+
 /* Moves all of `bytes` to the end of what is to be sent; `bytes` is empty afterwards and may have
  * got another memory block. Sends nothing. On a connection that is closing the bytes are dropped,
- * and when memory is short it closes itself at the next flush. Any thread, under any lock. */
+ * and when memory is short it closes itself at the next flush. Before on_closed, under any lock. */
 void sure__connection_queue(struct sure__connection *connection, struct sure__buffer *bytes);
 
-/* Starts a write when bytes are queued and none is in flight. Any thread; hold no lock that the
- * callbacks take, as this may enter the kernel and may call on_closed. */
+/* Starts a write when bytes are queued and none is in flight. Held, and with no lock that the
+ * callbacks take, as it enters the kernel. */
 void sure__connection_flush(struct sure__connection *connection);
 
-/* Bytes queued or in flight. Any thread, under any lock. */
+/* Bytes queued or in flight. Before on_closed, under any lock. */
 size_t sure__connection_unsent_len(struct sure__connection *connection);
 
 /* Since when back-pressure has stopped the reading, in milliseconds of sure__clock_ms; 0 when it
- * has not. Any thread, under any lock. */
+ * has not. Before on_closed, under any lock. */
 uint64_t sure__connection_stalled_since_ms(struct sure__connection *connection);
 
 /* Gives the connection up; what is queued is not sent. `reason`, a static text, goes to on_closed;
- * the first close wins. Any thread, callbacks included; hold no lock that on_closed takes, as it
- * may be called before this returns. */
+ * the first close wins. Held, and with no lock that the callbacks take. */
 void sure__connection_close(struct sure__connection *connection, const char *reason);
 
 /* Frees it and waits for its callbacks to be over. After on_closed, or before start. Not from a
