@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "rpc/core/frame_types.h"
+#include "rpc/core/ranges.h"
 #include "rpc/core/wire.h"
 
 enum { RANGE_LEN = 16 };
@@ -65,6 +66,9 @@ static const char *decode_request(const uint8_t *p, struct sure__frame *frame) {
   if (frame->sequence == 0 || frame->attempt == 0) {
     return "REQUEST without sequence or attempt";
   }
+  if (frame->sequence > SURE__SEQUENCE_MAX) {
+    return "sequence out of range";
+  }
   if (request->watermark == 0 || request->watermark > frame->sequence) {
     return "watermark above its own sequence"; /* S3 */
   }
@@ -124,8 +128,8 @@ static const char *decode_ack(const uint8_t *p, struct sure__frame *frame) {
   ack->watermark = sure__get_u64(p);
   ack->range_count = sure__get_u32(p + 8);
   ack->ranges = frame->payload.data;
-  if (ack->watermark == 0) {
-    return "ACK with watermark 0";
+  if (ack->watermark == 0 || ack->watermark > SURE__SEQUENCE_MAX) {
+    return "ACK with its watermark out of range";
   }
   if (ack->range_count > SURE__ACK_RANGES_MAX ||
       frame->payload.len != (size_t)ack->range_count * RANGE_LEN) {
@@ -134,7 +138,7 @@ static const char *decode_ack(const uint8_t *p, struct sure__frame *frame) {
   uint64_t floor = ack->watermark; /* the next range begins above it, not touching (6.2) */
   for (uint32_t i = 0; i < ack->range_count; i++) {
     struct sure_range range = sure__ack_range(ack, i);
-    if (range.first <= floor || range.last < range.first || range.last == UINT64_MAX) {
+    if (range.first <= floor || range.last < range.first || range.last > SURE__SEQUENCE_MAX) {
       return "ACK with ranges out of order";
     }
     floor = range.last + 1;
@@ -151,6 +155,9 @@ static const char *decode_settle(const uint8_t *p, struct sure__frame *frame) {
   if (key_len > SURE_KEY_LEN_MAX || !take(&frame->payload, key_len, &settle->key) ||
       frame->payload.len != 0) {
     return "SETTLE with a wrong key length";
+  }
+  if (settle->target > SURE__SEQUENCE_MAX) {
+    return "sequence out of range";
   }
   return settle->target == 0 && key_len == 0 ? "SETTLE of neither a call nor a key" : NULL;
 }

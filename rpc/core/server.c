@@ -78,8 +78,8 @@ static void timer_fired(struct sure__server *server, struct sure__timer *timer, 
                                   sure__container_of(timer, struct sure_call, accept_timer));
     break;
   case SURE__TIMER_RENEW:
-    sure__session_renew(server, sure__container_of(timer, struct sure__session, renew_timer),
-                        now_ms);
+    sure__server_session_renew(
+        server, sure__container_of(timer, struct sure__server_session, renew_timer), now_ms);
     break;
   case SURE__TIMER_SWEEP:
     sweep(server, now_ms);
@@ -116,7 +116,7 @@ void sure__server_store_done(struct sure__server *server, struct sure_store_op *
     break;
   case SURE_STORE_ACK:
     if (op->verdict == SURE_STORE_BUSY) {
-      sure__session_ack_failed(server, op);
+      sure__server_session_ack_failed(server, op);
     }
     break;
   case SURE_STORE_CLOSE:

@@ -58,7 +58,7 @@ struct sure__peer {
   struct sure__challenge challenge;     /* given by the shell: random */
   struct sure_session_id fresh_session; /* the same: used if the client wants a new session */
   uint32_t message_len_max;             /* what the client takes */
-  struct sure__session *session;
+  struct sure__server_session *session;
   struct sure__buffer *out;     /* frames for the client; flushed by the shell */
   uint64_t heard_at_ms;         /* when bytes came last */
   uint32_t call_count;          /* waiters and messages being assembled */
@@ -74,7 +74,7 @@ struct sure__peer {
 };
 
 /* A session with a connection or a running call in this shard. */
-struct sure__session {
+struct sure__server_session {
   struct sure__index_link by_id; /* not for sessions of mode NONE */
   struct sure_session_id id;
   bool is_none;               /* mode NONE: calls without side effects only */
@@ -113,7 +113,7 @@ enum sure__call_step {
 struct sure_call {
   struct sure_store_op op; /* its record holds the result */
   struct sure__server *server;
-  struct sure__session *session;
+  struct sure__server_session *session;
   const struct sure__method_entry *method;
   enum sure__call_step step;
   struct sure__list link;          /* in an action list, or in peer.assembling */
@@ -148,7 +148,7 @@ struct sure__task {
   struct sure__list link;
   struct sure__list of_peer;
   struct sure__peer *peer; /* who is to be answered; NULL: nobody (any more) */
-  struct sure__session *session;
+  struct sure__server_session *session;
   uint64_t nonce; /* of SETTLE */
   struct sure__arena arena;
 };

@@ -15,7 +15,8 @@ static bool is_exactly_once(const struct sure_call *call) {
   return call->method->table->semantics == SURE_EXACTLY_ONCE;
 }
 
-struct sure_call *sure__call_find_running(const struct sure__session *session, uint64_t sequence) {
+struct sure_call *sure__call_find_running(const struct sure__server_session *session,
+                                          uint64_t sequence) {
   struct sure__index_link *link = sure__index_find(&session->running, sequence);
   for (; link != NULL; link = sure__index_next(link)) {
     struct sure_call *call = sure__container_of(link, struct sure_call, running);
@@ -58,7 +59,7 @@ static void run(struct sure__server *server, struct sure_call *call, enum sure__
 }
 
 static void stop_running(struct sure__server *server, struct sure_call *call) {
-  struct sure__session *session = call->session;
+  struct sure__server_session *session = call->session;
   sure__index_remove(&session->running, &call->running);
   sure__assert(server->running_count > 0 && "each running call was counted");
   server->running_count--;
@@ -68,7 +69,7 @@ static void stop_running(struct sure__server *server, struct sure_call *call) {
     sure__task_submit(server, sure__container_of(link, struct sure__task, link));
   }
   sure__call_free(server, call);
-  sure__session_tidy(server, session);
+  sure__server_session_tidy(server, session);
 }
 
 /* The verdict in call->op stands: say it to all who wait. */
@@ -147,7 +148,7 @@ void sure__call_store_done(struct sure__server *server, struct sure_call *call) 
  * used up. */
 static bool join_or_pass(struct sure__server *server, struct sure__peer *peer,
                          struct sure_call *call) {
-  struct sure__session *session = peer->session;
+  struct sure__server_session *session = peer->session;
   if (!is_exactly_once(call)) {
     if (find_waiter(peer, call->op.sequence, NULL) != NULL) {
       sure__server_protocol_error(server, peer, "two attempts of an unrecorded call at once");
@@ -188,7 +189,7 @@ struct refusal {
 static struct refusal admission_refusal(const struct sure__server *server,
                                         const struct sure__peer *peer, const struct sure_call *call,
                                         uint64_t now_ms) {
-  const struct sure__session *session = peer->session;
+  const struct sure__server_session *session = peer->session;
   if (session->is_none && call->method->table->semantics != SURE_NO_SIDE_EFFECTS) {
     return (struct refusal){SURE_FAILED_PRECONDITION, SURE_REASON_SESSION_LOST,
                             "this method needs a session"};
@@ -210,7 +211,7 @@ static struct refusal admission_refusal(const struct sure__server *server,
 static void admit(struct sure__server *server, struct sure__peer *peer, struct sure_call *call,
                   uint64_t now_ms) {
   const struct sure_method *table = call->method->table;
-  struct sure__session *session = peer->session;
+  struct sure__server_session *session = peer->session;
   bool has_waiter = sure__call_add_waiter(call, peer, call->attempt);
   sure__assert(has_waiter && "the first waiter is part of the call");
   call->session = session;
@@ -353,7 +354,7 @@ void sure__call_on_request(struct sure__server *server, struct sure__peer *peer,
     return;
   }
   server->stats.requests++;
-  sure__session_hear_watermark(server, peer->session, frame->request.watermark);
+  sure__server_session_hear_watermark(server, peer->session, frame->request.watermark);
   if (frame->request.message_len > server->config.message_len_max) {
     sure__server_protocol_error(server, peer, "a message over the limit that WELCOME named");
     return;

@@ -42,7 +42,7 @@ static void send_attached(struct sure__server *server, struct sure__peer *peer,
 
 static void attach_without_session(struct sure__server *server, struct sure__peer *peer,
                                    uint64_t now_ms) {
-  if (!sure__session_attach(server, peer, NULL, true, now_ms)) {
+  if (!sure__server_session_attach(server, peer, NULL, true, now_ms)) {
     send_attached(server, peer, SURE__ATTACHED_FULL, NULL);
     return;
   }
@@ -103,7 +103,7 @@ void sure__handshake_answer(struct sure__server *server, struct sure__task *task
   }
   enum sure__attach_state state = state_of(task->op.verdict);
   if (state == SURE__ATTACHED_OPEN &&
-      !sure__session_attach(server, peer, &task->op.session, task->op.create, now_ms)) {
+      !sure__server_session_attach(server, peer, &task->op.session, task->op.create, now_ms)) {
     state = SURE__ATTACHED_BUSY; /* memory is short here; the session is safe in the store */
   }
   peer->phase = state == SURE__ATTACHED_OPEN ? SURE__PEER_ATTACHED : SURE__PEER_WELCOMED;

@@ -72,7 +72,7 @@ void sure__server_lost(struct sure__server *server, struct sure__peer *peer) {
   while ((link = sure__list_pop(&peer->tasks)) != NULL) {
     sure__container_of(link, struct sure__task, of_peer)->peer = NULL;
   }
-  sure__session_detach(server, peer);
+  sure__server_session_detach(server, peer);
   sure__list_remove(&peer->dirty);
   sure__list_remove(&peer->of_server);
   sure__server_timer_unreserve(server, &peer->timer);
@@ -112,7 +112,7 @@ static void on_attached_frame(struct sure__server *server, struct sure__peer *pe
     sure__call_on_request(server, peer, frame, now_ms);
     break;
   case SURE__ACK:
-    sure__session_on_ack(server, peer, &frame->ack);
+    sure__server_session_on_ack(server, peer, &frame->ack);
     break;
   case SURE__CANCEL:
     sure__call_on_cancel(server, peer, frame);
@@ -122,7 +122,7 @@ static void on_attached_frame(struct sure__server *server, struct sure__peer *pe
     break;
   default:
     sure__assert(frame->type == SURE__CLOSE_SESSION && "the caller sends no other here");
-    sure__session_on_close(server, peer);
+    sure__server_session_on_close(server, peer);
     break;
   }
 }

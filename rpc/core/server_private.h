@@ -38,25 +38,25 @@ void sure__task_free(struct sure__server *server, struct sure__task *task);
 
 /* server_session.c */
 
-struct sure__session *sure__session_find(const struct sure__server *server,
-                                         const struct sure_session_id *id);
+struct sure__server_session *sure__server_session_find(const struct sure__server *server,
+                                                       const struct sure_session_id *id);
 /* Attach the peer to the session `id`, which the store knows; NULL id: mode NONE. False when memory
  * is short. */
-bool sure__session_attach(struct sure__server *server, struct sure__peer *peer,
-                          const struct sure_session_id *id, bool is_fresh, uint64_t now_ms);
-void sure__session_detach(struct sure__server *server, struct sure__peer *peer);
+bool sure__server_session_attach(struct sure__server *server, struct sure__peer *peer,
+                                 const struct sure_session_id *id, bool is_fresh, uint64_t now_ms);
+void sure__server_session_detach(struct sure__server *server, struct sure__peer *peer);
 /* Frees the session object when nobody needs it; its state is in the store. */
-void sure__session_tidy(struct sure__server *server, struct sure__session *session);
+void sure__server_session_tidy(struct sure__server *server, struct sure__server_session *session);
 /* The client has acknowledged all below `watermark`. */
-void sure__session_hear_watermark(struct sure__server *server, struct sure__session *session,
-                                  uint64_t watermark);
-void sure__session_on_ack(struct sure__server *server, struct sure__peer *peer,
-                          const struct sure__ack *ack);
-void sure__session_on_close(struct sure__server *server, struct sure__peer *peer);
-void sure__session_renew(struct sure__server *server, struct sure__session *session,
-                         uint64_t now_ms);
+void sure__server_session_hear_watermark(struct sure__server *server,
+                                         struct sure__server_session *session, uint64_t watermark);
+void sure__server_session_on_ack(struct sure__server *server, struct sure__peer *peer,
+                                 const struct sure__ack *ack);
+void sure__server_session_on_close(struct sure__server *server, struct sure__peer *peer);
+void sure__server_session_renew(struct sure__server *server, struct sure__server_session *session,
+                                uint64_t now_ms);
 /* An ACK did not reach the store: tell it again with the next batch. */
-void sure__session_ack_failed(struct sure__server *server, const struct sure_store_op *op);
+void sure__server_session_ack_failed(struct sure__server *server, const struct sure_store_op *op);
 
 /* server_call.c */
 
@@ -69,7 +69,8 @@ void sure__call_store_done(struct sure__server *server, struct sure_call *call);
 void sure__call_drop_peer(struct sure__server *server, struct sure__peer *peer);
 void sure__call_accept_timer_fired(struct sure__server *server, struct sure_call *call);
 /* The EXACTLY_ONCE call that runs under this number, or NULL. */
-struct sure_call *sure__call_find_running(const struct sure__session *session, uint64_t sequence);
+struct sure_call *sure__call_find_running(const struct sure__server_session *session,
+                                          uint64_t sequence);
 
 /* server_call_object.c */
 

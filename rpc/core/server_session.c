@@ -13,11 +13,12 @@ static uint64_t key_of(const struct sure_session_id *id) {
   return key;
 }
 
-struct sure__session *sure__session_find(const struct sure__server *server,
-                                         const struct sure_session_id *id) {
+struct sure__server_session *sure__server_session_find(const struct sure__server *server,
+                                                       const struct sure_session_id *id) {
   struct sure__index_link *link = sure__index_find(&server->sessions, key_of(id));
   for (; link != NULL; link = sure__index_next(link)) {
-    struct sure__session *session = sure__container_of(link, struct sure__session, by_id);
+    struct sure__server_session *session =
+        sure__container_of(link, struct sure__server_session, by_id);
     if (memcmp(session->id.bytes, id->bytes, sizeof id->bytes) == 0) {
       return session;
     }
@@ -25,16 +26,16 @@ struct sure__session *sure__session_find(const struct sure__server *server,
   return NULL;
 }
 
-static void schedule_renewal(struct sure__server *server, struct sure__session *session,
+static void schedule_renewal(struct sure__server *server, struct sure__server_session *session,
                              uint64_t now_ms) {
   sure__timers_set(&server->timers, &session->renew_timer,
                    now_ms + server->config.session_lease_ms / 3 + 1);
 }
 
-static struct sure__session *session_new(struct sure__server *server,
-                                         const struct sure_session_id *id, bool is_fresh,
-                                         uint64_t now_ms) {
-  struct sure__session *session = sure__alloc(sizeof *session);
+static struct sure__server_session *session_new(struct sure__server *server,
+                                                const struct sure_session_id *id, bool is_fresh,
+                                                uint64_t now_ms) {
+  struct sure__server_session *session = sure__alloc(sizeof *session);
   if (session == NULL || !sure__server_timer_reserve(server)) {
     sure__free(session);
     return NULL;
@@ -55,10 +56,10 @@ static struct sure__session *session_new(struct sure__server *server,
   return session;
 }
 
-bool sure__session_attach(struct sure__server *server, struct sure__peer *peer,
-                          const struct sure_session_id *id, bool is_fresh, uint64_t now_ms) {
+bool sure__server_session_attach(struct sure__server *server, struct sure__peer *peer,
+                                 const struct sure_session_id *id, bool is_fresh, uint64_t now_ms) {
   sure__assert(peer->session == NULL && "a connection has one session (S1)");
-  struct sure__session *session = id == NULL ? NULL : sure__session_find(server, id);
+  struct sure__server_session *session = id == NULL ? NULL : sure__server_session_find(server, id);
   if (session == NULL) {
     session = session_new(server, id, is_fresh, now_ms);
     if (session == NULL) {
@@ -70,7 +71,7 @@ bool sure__session_attach(struct sure__server *server, struct sure__peer *peer,
   return true;
 }
 
-void sure__session_tidy(struct sure__server *server, struct sure__session *session) {
+void sure__server_session_tidy(struct sure__server *server, struct sure__server_session *session) {
   if (!sure__list_is_empty(&session->peers) || session->running.count > 0) {
     return;
   }
@@ -83,18 +84,18 @@ void sure__session_tidy(struct sure__server *server, struct sure__session *sessi
   sure__free(session);
 }
 
-void sure__session_detach(struct sure__server *server, struct sure__peer *peer) {
-  struct sure__session *session = peer->session;
+void sure__server_session_detach(struct sure__server *server, struct sure__peer *peer) {
+  struct sure__server_session *session = peer->session;
   if (session == NULL) {
     return;
   }
   sure__list_remove(&peer->of_session);
   peer->session = NULL;
-  sure__session_tidy(server, session);
+  sure__server_session_tidy(server, session);
 }
 
-void sure__session_hear_watermark(struct sure__server *server, struct sure__session *session,
-                                  uint64_t watermark) {
+void sure__server_session_hear_watermark(struct sure__server *server,
+                                         struct sure__server_session *session, uint64_t watermark) {
   if (watermark <= session->watermark) {
     return;
   }
@@ -105,7 +106,8 @@ void sure__session_hear_watermark(struct sure__server *server, struct sure__sess
   }
 }
 
-static struct sure__task *new_ack(struct sure__server *server, struct sure__session *session) {
+static struct sure__task *new_ack(struct sure__server *server,
+                                  struct sure__server_session *session) {
   struct sure__task *task = sure__task_new(server, SURE_STORE_ACK);
   if (task != NULL) {
     task->op.session = session->id;
@@ -118,7 +120,8 @@ static struct sure__task *new_ack(struct sure__server *server, struct sure__sess
 void sure__server_batch_end(struct sure__server *server) {
   struct sure__list *link;
   while ((link = sure__list_pop(&server->to_ack)) != NULL) {
-    struct sure__session *session = sure__container_of(link, struct sure__session, to_ack);
+    struct sure__server_session *session =
+        sure__container_of(link, struct sure__server_session, to_ack);
     struct sure__task *task = new_ack(server, session);
     if (task != NULL) {
       sure__task_submit(server, task);
@@ -126,8 +129,8 @@ void sure__server_batch_end(struct sure__server *server) {
   }
 }
 
-void sure__session_ack_failed(struct sure__server *server, const struct sure_store_op *op) {
-  struct sure__session *session = sure__session_find(server, &op->session);
+void sure__server_session_ack_failed(struct sure__server *server, const struct sure_store_op *op) {
+  struct sure__server_session *session = sure__server_session_find(server, &op->session);
   if (session != NULL) {
     session->watermark_stored = 1;
     session->acks_always = true;
@@ -135,9 +138,9 @@ void sure__session_ack_failed(struct sure__server *server, const struct sure_sto
 }
 
 /* Ranges come cumulative in each ACK, so they pass through to the store, which unites them (S9). */
-void sure__session_on_ack(struct sure__server *server, struct sure__peer *peer,
-                          const struct sure__ack *ack) {
-  struct sure__session *session = peer->session;
+void sure__server_session_on_ack(struct sure__server *server, struct sure__peer *peer,
+                                 const struct sure__ack *ack) {
+  struct sure__server_session *session = peer->session;
   if (session->is_none) {
     return;
   }
@@ -161,7 +164,7 @@ void sure__session_on_ack(struct sure__server *server, struct sure__peer *peer,
   sure__task_submit(server, task);
 }
 
-void sure__session_on_close(struct sure__server *server, struct sure__peer *peer) {
+void sure__server_session_on_close(struct sure__server *server, struct sure__peer *peer) {
   if (peer->session->is_none) {
     return;
   }
@@ -173,8 +176,8 @@ void sure__session_on_close(struct sure__server *server, struct sure__peer *peer
   sure__task_submit(server, task);
 }
 
-void sure__session_renew(struct sure__server *server, struct sure__session *session,
-                         uint64_t now_ms) {
+void sure__server_session_renew(struct sure__server *server, struct sure__server_session *session,
+                                uint64_t now_ms) {
   schedule_renewal(server, session, now_ms);
   if (sure__list_is_empty(&session->peers)) {
     return; /* nobody is attached: the lease runs */

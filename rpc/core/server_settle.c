@@ -38,8 +38,8 @@ void sure__settle_on_frame(struct sure__server *server, struct sure__peer *peer,
   task->op.sequence = settle->target;
   task->op.method = settle->method;
   sure__task_set_peer(task, peer);
-  struct sure__session *session =
-      settle->target == 0 ? NULL : sure__session_find(server, &settle->session);
+  struct sure__server_session *session =
+      settle->target == 0 ? NULL : sure__server_session_find(server, &settle->session);
   struct sure_call *running =
       session == NULL ? NULL : sure__call_find_running(session, settle->target);
   if (running != NULL) {
