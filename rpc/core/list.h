@@ -56,4 +56,16 @@ static inline struct sure__list *sure__list_pop(struct sure__list *head) {
   return link;
 }
 
+/* Moves everything from `from` to the end of `to`. */
+static inline void sure__list_move_all(struct sure__list *to, struct sure__list *from) {
+  if (sure__list_is_empty(from)) {
+    return;
+  }
+  from->next->prev = to->prev;
+  to->prev->next = from->next;
+  from->prev->next = to;
+  to->prev = from->prev;
+  sure__list_init(from);
+}
+
 #endif

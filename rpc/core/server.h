@@ -138,13 +138,16 @@ struct sure_call {
   char *message; /* of sure_call_fail */
   sure_apply_fn *apply;
   void *apply_user;
-  bool not_recorded_ok; /* the result in op.record is not to be recorded (S17) */
-  uint32_t child_count; /* calls that the handler made (S14) */
+  ProtobufCMessage *prepared_reply; /* what a PREPARE handler's first phase left */
+  struct sure_record prepared;      /* its result when it has no second phase */
+  bool is_unrecorded;               /* the result in op.record is not to be kept (S17) */
+  uint32_t child_count;             /* calls that the handler made (S14) */
 };
 
 /* Everything else that a store is asked. The shell fills in op.now_ms (S11). */
 struct sure__task {
   struct sure_store_op op;
+  struct sure__server *server;
   struct sure__list link;
   struct sure__list of_peer;
   struct sure__peer *peer; /* who is to be answered; NULL: nobody (any more) */
@@ -196,6 +199,12 @@ void sure__server_frame(struct sure__server *server, struct sure__peer *peer,
 /* What came was no frame. */
 void sure__server_protocol_error(struct sure__server *server, struct sure__peer *peer,
                                  const char *problem);
+/* The session that the peer wants belongs to another shard: make room for one more peer there
+ * (false when memory is short), take the peer out of this one, which must have nothing queued for
+ * it, and put it into the other, before its ATTACH. */
+bool sure__server_expect(struct sure__server *server);
+void sure__server_leave(struct sure__server *server, struct sure__peer *peer);
+void sure__server_enter(struct sure__server *server, struct sure__peer *peer);
 /* The connection is gone. No cancel: its calls run on (S16). `peer` is free after this. */
 void sure__server_lost(struct sure__server *server, struct sure__peer *peer);
 
@@ -204,7 +213,7 @@ void sure__server_unpacked(struct sure__server *server, struct sure_call *call);
 /* It can't be unpacked: answer this and forget the call; it has not run. */
 void sure__server_refuse(struct sure__server *server, struct sure_call *call, enum sure_code code,
                          enum sure_reason reason, const char *text);
-/* The handler has run outside of the store; the result is in op.record and not_recorded_ok. */
+/* The handler has run outside of the store; the result is in op.record and is_unrecorded. */
 void sure__server_run_done(struct sure__server *server, struct sure_call *call);
 /* The store has decided about the op of a call or a task. */
 void sure__server_store_done(struct sure__server *server, struct sure_store_op *op,

@@ -116,7 +116,7 @@ void sure__server_run_done(struct sure__server *server, struct sure_call *call) 
   sure__assert(call->step == SURE__CALL_RUNS && "only what was sent to run comes back");
   bool in_doubt = plan->external && call->op.record.code != SURE_OK;
   if (plan->claims && !in_doubt) {
-    call->op.record_wanted = call->op.record.code == SURE_OK || !call->not_recorded_ok;
+    call->op.record_wanted = !call->is_unrecorded;
     submit(server, call, SURE__CALL_COMPLETES, SURE_STORE_COMPLETE);
     return;
   }

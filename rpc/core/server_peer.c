@@ -4,8 +4,27 @@
 #include "rpc/core/assert.h"
 #include "rpc/core/server_private.h"
 
+bool sure__server_expect(struct sure__server *server) {
+  return sure__server_timer_reserve(server);
+}
+
+void sure__server_enter(struct sure__server *server, struct sure__peer *peer) {
+  sure__list_append(&server->peers, &peer->of_server);
+  sure__timers_set(&server->timers, &peer->timer,
+                   peer->heard_at_ms + server->config.handshake_ms_max);
+  server->stats.connections++;
+}
+
+void sure__server_leave(struct sure__server *server, struct sure__peer *peer) {
+  sure__assert(!sure__list_is_linked(&peer->dirty) && "what was queued here has been flushed");
+  sure__list_remove(&peer->of_server);
+  sure__server_timer_unreserve(server, &peer->timer);
+  sure__assert(server->stats.connections > 0 && "it was counted when it came");
+  server->stats.connections--;
+}
+
 bool sure__server_accepted(struct sure__server *server, struct sure__peer *peer, uint64_t now_ms) {
-  if (!sure__server_timer_reserve(server)) {
+  if (!sure__server_expect(server)) {
     return false;
   }
   peer->phase = SURE__PEER_NEW;
@@ -14,9 +33,7 @@ bool sure__server_accepted(struct sure__server *server, struct sure__peer *peer,
   sure__list_init(&peer->waiters);
   sure__list_init(&peer->assembling);
   sure__list_init(&peer->tasks);
-  sure__list_append(&server->peers, &peer->of_server);
-  sure__timers_set(&server->timers, &peer->timer, now_ms + server->config.handshake_ms_max);
-  server->stats.connections++;
+  sure__server_enter(server, peer);
   return true;
 }
 
@@ -74,10 +91,7 @@ void sure__server_lost(struct sure__server *server, struct sure__peer *peer) {
   }
   sure__server_session_detach(server, peer);
   sure__list_remove(&peer->dirty);
-  sure__list_remove(&peer->of_server);
-  sure__server_timer_unreserve(server, &peer->timer);
-  sure__assert(server->stats.connections > 0 && "it was accepted");
-  server->stats.connections--;
+  sure__server_leave(server, peer);
 }
 
 void sure__peer_timer_fired(struct sure__server *server, struct sure__peer *peer, uint64_t now_ms) {

@@ -12,6 +12,7 @@ struct sure__task *sure__task_new(struct sure__server *server, enum sure_store_o
   if (task == NULL) {
     return NULL;
   }
+  task->server = server;
   task->op.kind = kind;
   task->op.alloc = alloc_in_arena;
   task->op.alloc_user = &task->arena;

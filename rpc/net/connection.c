@@ -75,10 +75,14 @@ struct sure__connection *sure__connection_free(struct sure__connection *c) {
   return NULL;
 }
 
-void sure__connection_hold(struct sure__connection *c) {
+bool sure__connection_hold(struct sure__connection *c) {
   pthread_mutex_lock(&c->mutex);
-  c->hold_count++;
+  bool alive = !c->closed;
+  if (alive) {
+    c->hold_count++;
+  }
   pthread_mutex_unlock(&c->mutex);
+  return alive;
 }
 
 void sure__connection_release(struct sure__connection *c) {

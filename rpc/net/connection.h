@@ -26,6 +26,7 @@
 #ifndef SURE_NET_CONNECTION_H
 #define SURE_NET_CONNECTION_H
 
+#include <stdbool.h>
 #include <sure/base.h>
 
 #include "rpc/core/buffer.h"
@@ -53,8 +54,9 @@ struct sure__connection *sure__connection_open(struct nng_stream *stream,
 void sure__connection_start(struct sure__connection *connection);
 
 /* Keeps on_closed from being called, and the connection from being freed, until the release. Under
- * the owner's lock, before on_closed. */
-void sure__connection_hold(struct sure__connection *connection);
+ * the owner's lock, while the owner still has the connection. False when it is over: on_closed was
+ * called, and waits for that lock perhaps; then there is nothing to release. */
+bool sure__connection_hold(struct sure__connection *connection);
 /* With no lock held that on_closed takes, as it may be called before this returns. */
 void sure__connection_release(struct sure__connection *connection);
 

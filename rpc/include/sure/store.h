@@ -184,9 +184,10 @@ struct sure_store_ops {
   const char *name; /* "memory", "sqlite" */
 
   /* Decide `count` ops in their order, in one transaction, and call `done`. From one thread at a
-   * time, never from `run`. May block (see sure_store.blocks). When `done` is called every verdict
-   * is set, and every effect and record that a verdict speaks of is durable: answering first and
-   * committing later silently loses charges. An op that fails takes no other one with it. */
+   * time if it blocks, never from `run`. May block (see sure_store.blocks). When `done` is called
+   * every verdict is set, and every effect and record that a verdict speaks of is durable:
+   * answering first and committing later silently loses charges. An op that fails takes no other
+   * one with it. */
   void (*submit)(struct sure_store *store, struct sure_store_op *const *ops, size_t count,
                  sure_store_done_fn *done, void *user);
 
@@ -203,8 +204,9 @@ struct sure_store_ops {
 struct sure_store {
   const struct sure_store_ops *ops;
   struct sure_store_id id;
-  bool durable;             /* records survive the end of the process */
-  bool blocks;              /* submit does I/O: give it a thread of its own */
+  bool durable; /* records survive the end of the process */
+  bool blocks;  /* submit does I/O: give it a thread of its own. A store that does not block takes
+                   submits from several threads at once, and calls `done` before submit returns */
   bool allow_volatile_keys; /* S13; always true for durable stores */
 };
 

@@ -1,0 +1,95 @@
+/* What handlers may ask of their call (sure/call.h). */
+#include <sure/call.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rpc/net/clock.h"
+#include "rpc/server/shell.h"
+
+void *sure_call_alloc(struct sure_call *call, size_t size) {
+  void *memory = sure__arena_alloc(&call->arena, size);
+  if (memory != NULL) {
+    memset(memory, 0, size);
+  }
+  return memory;
+}
+
+char *sure_call_strdup(struct sure_call *call, const char *text) {
+  size_t size = strlen(text) + 1;
+  char *copy = sure__arena_alloc(&call->arena, size);
+  if (copy != NULL) {
+    memcpy(copy, text, size);
+  }
+  return copy;
+}
+
+/* The length of `text` without a UTF-8 sequence that was cut off at its end. */
+static size_t whole_utf8_len(const char *text, size_t len) {
+  size_t lead = len;
+  while (lead > 0 && ((unsigned char)text[lead - 1] & 0xC0) == 0x80) {
+    lead--;
+  }
+  if (lead == 0) {
+    return len;
+  }
+  unsigned char first = (unsigned char)text[lead - 1];
+  size_t need = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  return len - (lead - 1) >= need ? len : lead - 1;
+}
+
+enum sure_code sure_call_fail(struct sure_call *call, enum sure_code code, const char *format,
+                              ...) {
+  char text[SURE_STATUS_MESSAGE_LEN_MAX + 1];
+  va_list arguments;
+  va_start(arguments, format);
+  int len = vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  if (len >= (int)sizeof text) {
+    text[whole_utf8_len(text, sizeof text - 1)] = '\0';
+  }
+  call->message = len < 0 ? NULL : sure_call_strdup(call, text);
+  return code;
+}
+
+uint32_t sure_call_time_left_ms(const struct sure_call *call) {
+  uint64_t deadline_ms = atomic_load(&call->deadline_ms);
+  uint64_t now_ms = sure__clock_ms();
+  if (deadline_ms <= now_ms) {
+    return 0;
+  }
+  uint64_t left_ms = deadline_ms - now_ms;
+  return left_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)left_ms;
+}
+
+bool sure_call_is_cancelled(const struct sure_call *call) {
+  return atomic_load(&call->is_cancelled);
+}
+
+uint32_t sure_call_attempt(const struct sure_call *call) {
+  return call->attempt;
+}
+
+const struct sure_method *sure_call_method(const struct sure_call *call) {
+  return call->method->table;
+}
+
+struct sure_bytes sure_call_key(const struct sure_call *call) {
+  return call->op.key;
+}
+
+enum sure_code sure_call_apply(struct sure_call *call, sure_apply_fn *fn, void *user) {
+  if (call->step != SURE__CALL_PREPARES) {
+    return sure_call_fail(call, SURE_INTERNAL, "sure_call_apply outside of a PREPARE handler");
+  }
+  call->apply = fn;
+  call->apply_user = user;
+  return SURE_OK;
+}
+
+void *sure_call_transaction(const struct sure_call *call, const struct sure_store_ops *ops) {
+  const struct sure__shard *shard =
+      sure__container_of(call->server, const struct sure__shard, engine);
+  return shard->server->store->ops == ops ? call->transaction : NULL;
+}

@@ -1,0 +1,85 @@
+/* Threads for handlers that may take their time, and for read transactions. */
+#include "rpc/core/memory.h"
+#include "rpc/net/start.h"
+#include "rpc/server/shell.h"
+
+static void run_read(void *user, void *transaction) {
+  sure__call_run(user, transaction);
+}
+
+static void run_call(struct sure_server *server, struct sure_call *call) {
+  if (!call->method->plan.reads) {
+    sure__call_run(call, NULL);
+    return;
+  }
+  if (server->store->ops->read(server->store, run_read, call) != SURE_OK) {
+    static const char text[] = "the store is held by someone else";
+    call->op.record = (struct sure_record){.code = SURE_UNAVAILABLE,
+                                           .reason = SURE_REASON_STORE_BUSY,
+                                           .message = {(const uint8_t *)text, sizeof text - 1}};
+    call->is_unrecorded = true;
+  }
+}
+
+static void *run(void *user) {
+  struct sure_server *server = user;
+  struct sure__pool *pool = &server->pool;
+  pthread_mutex_lock(&pool->lock);
+  for (;;) {
+    struct sure__list *link = sure__list_pop(&pool->calls);
+    if (link != NULL) {
+      pthread_mutex_unlock(&pool->lock);
+      struct sure_call *call = sure__container_of(link, struct sure_call, link);
+      struct sure__shard *shard = sure__container_of(call->server, struct sure__shard, engine);
+      run_call(server, call);
+      pthread_mutex_lock(&shard->lock);
+      sure__server_run_done(&shard->engine, call);
+      sure__shard_finish(shard);
+      pthread_mutex_lock(&pool->lock);
+    } else if (pool->is_stopping) {
+      break;
+    } else {
+      pthread_cond_wait(&pool->wake, &pool->lock);
+    }
+  }
+  pthread_mutex_unlock(&pool->lock);
+  return NULL;
+}
+
+void sure__pool_submit(struct sure_server *server, struct sure_call *call) {
+  struct sure__pool *pool = &server->pool;
+  pthread_mutex_lock(&pool->lock);
+  sure__list_append(&pool->calls, &call->link);
+  pthread_mutex_unlock(&pool->lock);
+  pthread_cond_signal(&pool->wake);
+}
+
+bool sure__pool_start(struct sure_server *server) {
+  struct sure__pool *pool = &server->pool;
+  uint32_t count = server->options.pool_thread_count;
+  pool->threads = sure__alloc(count * sizeof(pthread_t));
+  if (pool->threads == NULL) {
+    return false;
+  }
+  while (pool->thread_count < count) {
+    if (sure__thread_start(&pool->threads[pool->thread_count], run, server) != 0) {
+      return false;
+    }
+    pool->thread_count++;
+  }
+  return true;
+}
+
+void sure__pool_stop(struct sure_server *server) {
+  struct sure__pool *pool = &server->pool;
+  pthread_mutex_lock(&pool->lock);
+  pool->is_stopping = true;
+  pthread_mutex_unlock(&pool->lock);
+  pthread_cond_broadcast(&pool->wake);
+  for (uint32_t i = 0; i < pool->thread_count; i++) {
+    pthread_join(pool->threads[i], NULL);
+  }
+  pool->thread_count = 0;
+  sure__free(pool->threads);
+  pool->threads = NULL;
+}

@@ -1,0 +1,195 @@
+/* From the bytes of a request to the bytes of its reply: unpack, call the handler, pack (S8, S14,
+ * S17). */
+#include <string.h>
+
+#include "rpc/core/key.h"
+#include "rpc/core/memory.h"
+#include "rpc/core/message.h"
+#include "rpc/net/callback_mark.h"
+#include "rpc/net/clock.h"
+#include "rpc/server/shell.h"
+
+static void *arena_alloc(void *arena, size_t size) {
+  return sure__arena_alloc(arena, size);
+}
+
+static void arena_keep(void *arena, void *memory) {
+  (void)arena;
+  (void)memory;
+}
+
+static struct sure_bytes text_bytes(const char *text) {
+  return (struct sure_bytes){(const uint8_t *)text, strlen(text)};
+}
+
+static bool refuse(struct sure_call *call, enum sure_code code, enum sure_reason reason,
+                   const char *text) {
+  call->op.record =
+      (struct sure_record){.code = code, .reason = reason, .message = text_bytes(text)};
+  return false;
+}
+
+static struct sure_server *server_of(const struct sure_call *call) {
+  return sure__container_of(call->server, struct sure__shard, engine)->server;
+}
+
+/* The key of the request's own field, or the one that a parent call derived (S13, S14). */
+static bool take_key(struct sure_call *call) {
+  const struct sure_method *method = call->method->table;
+  if (method->key_field != 0) {
+    enum sure_code code = sure__key_get(method, call->request, &call->arena, &call->op.key);
+    if (code != SURE_OK) {
+      return refuse(call, code, SURE_REASON_UNPARSABLE, "the idempotency key is empty or too long");
+    }
+  }
+  const struct sure_store *store = server_of(call)->store;
+  if (call->op.key.len > 0 && !store->durable && !store->allow_volatile_keys) {
+    return refuse(call, SURE_FAILED_PRECONDITION, SURE_REASON_NONE,
+                  "an idempotency key needs a durable store");
+  }
+  return true;
+}
+
+bool sure__call_unpack(struct sure_call *call) {
+  const ProtobufCMessageDescriptor *descriptor = call->method->table->request;
+  if (!sure__message_check(descriptor, call->payload)) {
+    return refuse(call, SURE_INTERNAL, SURE_REASON_UNPARSABLE,
+                  "the request is no valid message of the method's type");
+  }
+  ProtobufCAllocator allocator = {
+      .alloc = arena_alloc, .free = arena_keep, .allocator_data = &call->arena};
+  call->request =
+      protobuf_c_message_unpack(descriptor, &allocator, call->payload.len, call->payload.data);
+  if (call->request == NULL) {
+    bool at_limit = call->arena.len > call->arena.len_max / 2;
+    return at_limit ? refuse(call, SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED,
+                             "the request takes too much memory")
+                    : refuse(call, SURE_INTERNAL, SURE_REASON_UNPARSABLE,
+                             "the request is no valid message of the method's type");
+  }
+  call->payload = (struct sure_bytes){0};
+  return take_key(call);
+}
+
+/* ---- the run ---- */
+
+static struct sure_record failure(struct sure_call *call, enum sure_code code) {
+  struct sure_record record = {.code = code};
+  if (call->message != NULL) {
+    record.message = text_bytes(call->message);
+  }
+  return record;
+}
+
+static struct sure_record local_failure(enum sure_code code, enum sure_reason reason,
+                                        const char *text) {
+  return (struct sure_record){.code = code, .reason = reason, .message = text_bytes(text)};
+}
+
+static struct sure_record pack_reply(struct sure_call *call, const ProtobufCMessage *reply,
+                                     bool *out_recorded) {
+  size_t len = protobuf_c_message_get_packed_size(reply);
+  if (len > call->reply_len_max) {
+    *out_recorded = true; /* it would be as large the next time (S8) */
+    return local_failure(SURE_RESOURCE_EXHAUSTED, SURE_REASON_REPLY_TOO_LARGE,
+                         "the reply is over the message size limit");
+  }
+  uint8_t *bytes = sure__arena_alloc(&call->arena, len);
+  if (bytes == NULL) {
+    *out_recorded = false;
+    return local_failure(SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED, "memory is short");
+  }
+  protobuf_c_message_pack(reply, bytes);
+  return (struct sure_record){.code = SURE_OK, .reply = {bytes, len}};
+}
+
+static ProtobufCMessage *new_reply(struct sure_call *call) {
+  const ProtobufCMessageDescriptor *descriptor = call->method->table->reply;
+  ProtobufCMessage *reply = sure__arena_alloc(&call->arena, descriptor->sizeof_message);
+  if (reply == NULL) {
+    return NULL;
+  }
+  if (call->prepared_reply != NULL) {
+    memcpy(reply, call->prepared_reply, descriptor->sizeof_message);
+  } else {
+    protobuf_c_message_init(descriptor, reply);
+  }
+  return reply;
+}
+
+static enum sure_code invoke(struct sure_call *call, ProtobufCMessage *reply) {
+  if (call->apply != NULL) {
+    return call->apply(call->apply_user, call, reply);
+  }
+  const struct sure__method_entry *method = call->method;
+  return method->trampoline(method->handlers, method->user, call, call->request, reply);
+}
+
+/* Runs the handler once. `*out_recorded`: a status that is not OK is to be kept. */
+static struct sure_record run_once(struct sure_call *call, void *transaction, bool *out_recorded) {
+  ProtobufCMessage *reply = new_reply(call);
+  if (reply == NULL) {
+    *out_recorded = false;
+    return local_failure(SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED, "memory is short");
+  }
+  call->message = NULL;
+  call->child_count = 0;
+  call->transaction = transaction;
+  enum sure_code code = invoke(call, reply);
+  call->transaction = NULL;
+  if (code < 0 || code > SURE_CODE_MAX) {
+    code = SURE_UNKNOWN;
+  }
+  *out_recorded = sure__code_is_recorded(code);
+  if (code != SURE_OK) {
+    if (call->step == SURE__CALL_PREPARES) {
+      call->apply = NULL; /* it failed after it had asked for a second phase */
+    }
+    return failure(call, code);
+  }
+  if (call->step == SURE__CALL_PREPARES && call->apply != NULL) {
+    call->prepared_reply = reply;
+    return (struct sure_record){.code = SURE_OK};
+  }
+  return pack_reply(call, reply, out_recorded);
+}
+
+void sure__call_run(struct sure_call *call, void *transaction) {
+  bool recorded = true;
+  call->op.record = run_once(call, transaction, &recorded);
+  call->is_unrecorded = !recorded;
+  call->prepared = call->op.record;
+}
+
+/* Nobody waits any more, or the deadline of all who did has passed: not worth running, and neither
+ * status is recorded (S16). */
+static bool is_given_up(struct sure_call *call, struct sure_record *out_record) {
+  if (atomic_load(&call->is_cancelled)) {
+    *out_record = local_failure(SURE_CANCELLED, SURE_REASON_NONE, "cancelled before it ran");
+    return true;
+  }
+  if (sure_call_time_left_ms(call) == 0) {
+    *out_record = local_failure(SURE_DEADLINE_EXCEEDED, SURE_REASON_EXPIRED,
+                                "the deadline had passed before the call ran");
+    return true;
+  }
+  return false;
+}
+
+bool sure__call_run_in_store(void *user, struct sure_store_op *op, void *transaction,
+                             struct sure_record *out_record) {
+  struct sure_call *call = user;
+  (void)op;
+  if (is_given_up(call, out_record)) {
+    return false;
+  }
+  if (call->method->plan.prepares && call->apply == NULL) {
+    *out_record = call->prepared; /* the first phase was all there was */
+    return !call->is_unrecorded;
+  }
+  bool recorded;
+  sure__callback_enter();
+  *out_record = run_once(call, transaction, &recorded);
+  sure__callback_leave();
+  return recorded;
+}

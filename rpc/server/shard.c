@@ -1,0 +1,209 @@
+/* Carries out what an engine asks for: unpack, run, ask the store, write. */
+#include "rpc/server/shell.h"
+
+#include "rpc/core/assert.h"
+#include "rpc/net/callback_mark.h"
+#include "rpc/net/clock.h"
+
+/* Connections that are flushed with one taking of the lock, and ops of one submit to a store that
+ * does not block. */
+enum { ROUND_MAX = 64, SUBMIT_MAX = 256 };
+
+/* One round of an engine's wishes, taken under the lock and done without it. */
+struct round {
+  struct sure__list admitted;
+  struct sure__list runs;
+  struct sure__list calls;
+  struct sure__list tasks;
+  struct sure__connection *flushed[ROUND_MAX];
+  const char *close_reasons[ROUND_MAX]; /* NULL: stays open */
+  size_t flushed_count;
+};
+
+struct sure__shard *sure__link_lock(struct sure__link *link) {
+  for (;;) {
+    struct sure__shard *shard = atomic_load(&link->shard);
+    pthread_mutex_lock(&shard->lock);
+    if (shard == atomic_load(&link->shard)) {
+      return shard;
+    }
+    pthread_mutex_unlock(&shard->lock);
+  }
+}
+
+struct sure__shard *sure__shard_of(struct sure_server *server, const struct sure_session_id *id) {
+  return &server->shards[id->bytes[15] % SURE__SHARD_COUNT];
+}
+
+/* ---- under the lock ---- */
+
+static void take_link(struct round *round, struct sure__list *dirty) {
+  struct sure__peer *peer = sure__container_of(dirty, struct sure__peer, dirty);
+  struct sure__link *link = sure__container_of(peer, struct sure__link, peer);
+  if (!sure__connection_hold(link->connection)) {
+    sure__buffer_clear(&link->out, 0);
+    return; /* it is over; sure__server_lost will follow */
+  }
+  sure__connection_queue(link->connection, &link->out);
+  round->flushed[round->flushed_count] = link->connection;
+  round->close_reasons[round->flushed_count] = peer->is_closing ? peer->close_reason : NULL;
+  round->flushed_count++;
+}
+
+static void take_links(struct round *round, struct sure__list *dirty) {
+  struct sure__list *link;
+  while (round->flushed_count < ROUND_MAX && (link = sure__list_pop(dirty)) != NULL) {
+    take_link(round, link);
+  }
+}
+
+static bool take_round(struct sure__shard *shard, struct round *round) {
+  struct sure__server_actions *actions = &shard->engine.actions;
+  sure__server_batch_end(&shard->engine);
+  sure__list_init(&round->admitted);
+  sure__list_init(&round->runs);
+  sure__list_init(&round->calls);
+  sure__list_init(&round->tasks);
+  round->flushed_count = 0;
+  sure__list_move_all(&round->admitted, &actions->admitted);
+  sure__list_move_all(&round->runs, &actions->runs);
+  sure__list_move_all(&round->calls, &actions->calls);
+  sure__list_move_all(&round->tasks, &actions->tasks);
+  take_links(round, &actions->dirty);
+  take_links(round, &actions->closing);
+  return round->flushed_count > 0 || !sure__list_is_empty(&round->admitted) ||
+         !sure__list_is_empty(&round->runs) || !sure__list_is_empty(&round->calls) ||
+         !sure__list_is_empty(&round->tasks);
+}
+
+/* The requests of `calls` were unpacked, or not. */
+static void feed_unpacked(struct sure__shard *shard, struct sure__list *calls) {
+  struct sure__list *link;
+  while ((link = sure__list_pop(calls)) != NULL) {
+    struct sure_call *call = sure__container_of(link, struct sure_call, link);
+    if (call->request != NULL) {
+      sure__server_unpacked(&shard->engine, call);
+    } else {
+      const struct sure_record *why = &call->op.record;
+      sure__server_refuse(&shard->engine, call, why->code, why->reason,
+                          (const char *)why->message.data);
+    }
+  }
+}
+
+static void feed_runs(struct sure__shard *shard, struct sure__list *calls) {
+  struct sure__list *link;
+  while ((link = sure__list_pop(calls)) != NULL) {
+    sure__server_run_done(&shard->engine, sure__container_of(link, struct sure_call, link));
+  }
+}
+
+static void feed_decided(struct sure__shard *shard, struct round *round) {
+  uint64_t now_ms = sure__clock_ms();
+  struct sure__list *link;
+  while ((link = sure__list_pop(&round->tasks)) != NULL) {
+    struct sure__task *task = sure__container_of(link, struct sure__task, link);
+    sure__server_store_done(&shard->engine, &task->op, now_ms);
+  }
+  while ((link = sure__list_pop(&round->calls)) != NULL) {
+    struct sure_call *call = sure__container_of(link, struct sure_call, link);
+    sure__server_store_done(&shard->engine, &call->op, now_ms);
+  }
+}
+
+/* ---- without it ---- */
+
+static void write_out(const struct round *round) {
+  for (size_t i = 0; i < round->flushed_count; i++) {
+    sure__connection_flush(round->flushed[i]);
+    if (round->close_reasons[i] != NULL) {
+      sure__connection_close(round->flushed[i], round->close_reasons[i]);
+    }
+    sure__connection_release(round->flushed[i]);
+  }
+}
+
+static void unpack_all(struct round *round) {
+  for (struct sure__list *l = round->admitted.next; l != &round->admitted; l = l->next) {
+    struct sure_call *call = sure__container_of(l, struct sure_call, link);
+    call->op.run = sure__call_run_in_store;
+    call->op.run_user = call;
+    if (!sure__call_unpack(call)) {
+      call->request = NULL;
+    }
+  }
+}
+
+/* Inline calls are run and left in the list; the others go to the pool. */
+static void run_all(struct sure_server *server, struct round *round) {
+  struct sure__list *l = round->runs.next;
+  while (l != &round->runs) {
+    struct sure_call *call = sure__container_of(l, struct sure_call, link);
+    l = l->next;
+    if (call->method->plan.inlined) {
+      sure__callback_enter();
+      sure__call_run(call, NULL);
+      sure__callback_leave();
+    } else {
+      sure__list_remove(&call->link);
+      sure__pool_submit(server, call);
+    }
+  }
+}
+
+static void ops_decided(void *user, struct sure_store_op *const *ops, size_t count) {
+  (void)user;
+  (void)ops;
+  (void)count;
+}
+
+static void submit_all(struct sure_server *server, struct round *round) {
+  if (sure__list_is_empty(&round->calls) && sure__list_is_empty(&round->tasks)) {
+    return;
+  }
+  if (server->store->blocks) {
+    sure__writer_submit(server, &round->calls, &round->tasks);
+    return;
+  }
+  struct sure_store_op *ops[SUBMIT_MAX];
+  size_t count = 0;
+  int64_t wall_ms = sure__clock_wall_ms();
+  for (struct sure__list *l = round->tasks.next; l != &round->tasks; l = l->next) {
+    struct sure__task *task = sure__container_of(l, struct sure__task, link);
+    task->op.now_ms = wall_ms;
+    ops[count++] = &task->op;
+    if (count == SUBMIT_MAX) {
+      server->store->ops->submit(server->store, ops, count, ops_decided, NULL);
+      count = 0;
+    }
+  }
+  for (struct sure__list *l = round->calls.next; l != &round->calls; l = l->next) {
+    ops[count++] = &sure__container_of(l, struct sure_call, link)->op;
+    if (count == SUBMIT_MAX) {
+      server->store->ops->submit(server->store, ops, count, ops_decided, NULL);
+      count = 0;
+    }
+  }
+  if (count > 0) {
+    server->store->ops->submit(server->store, ops, count, ops_decided, NULL);
+  }
+}
+
+void sure__shard_finish(struct sure__shard *shard) {
+  struct sure_server *server = shard->server;
+  struct round round;
+  while (take_round(shard, &round)) {
+    pthread_mutex_unlock(&shard->lock);
+    write_out(&round);
+    unpack_all(&round);
+    run_all(server, &round);
+    submit_all(server, &round);
+    pthread_mutex_lock(&shard->lock);
+    feed_unpacked(shard, &round.admitted);
+    feed_runs(shard, &round.runs);
+    feed_decided(shard, &round);
+  }
+  uint64_t wake_ms = sure__server_next_wake(&shard->engine);
+  pthread_mutex_unlock(&shard->lock);
+  sure__loop_arm(server, wake_ms);
+}
