@@ -1,7 +1,8 @@
 # sure_generate(TARGET target PROTOS file.proto... [IMPORT_DIRS directory...])
 #
-# Generate C from .proto files with protoc-c (messages) and protoc-gen-sure (client and server), and
-# make it part of `target`: its sources, its include directory, and what they need to be linked.
+# Generate C from .proto files with protoc-c (the messages, without its own idea of services) and
+# protoc-gen-sure (client and server), and make it part of `target`: its sources, its include
+# directory, and what they need to be linked.
 #
 #   sure_generate(TARGET bank PROTOS bank.proto)       ->  #include "bank.sure.h"
 #
@@ -63,12 +64,12 @@ function(sure_generate_one_ target proto out_dir import_dirs)
     OUTPUT ${out}.pb-c.c ${out}.pb-c.h ${out}.sure.c ${out}.sure.h
     COMMAND ${CMAKE_COMMAND} -E rm -f ${out}.sure.c ${out}.sure.h
     COMMAND
-      ${PROTOC} --plugin=protoc-gen-c=${PROTOC_GEN_C}
+      ${PROTOC} --plugin=protoc-gen-c=$<TARGET_FILE:protoc-gen-c-messages>
       --plugin=protoc-gen-sure=$<TARGET_FILE:protoc-gen-sure> ${import_options}
       --proto_path=${SURE_IDL_DIR} --proto_path=${PROTOBUF_IMPORT_DIR} --c_out=${out_dir}
       --sure_out=${out_dir} --dependency_out=${out}.d ${name}
     COMMAND ${CMAKE_COMMAND} -E touch ${out}.sure.c ${out}.sure.h
-    DEPENDS ${proto} protoc-gen-sure
+    DEPENDS ${proto} protoc-gen-sure protoc-gen-c-messages
     DEPFILE ${out}.d
     COMMENT "Generating C from ${name}"
     VERBATIM)

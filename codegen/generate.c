@@ -2,24 +2,12 @@
 
 #include "codegen/emit.h"
 #include "codegen/model.h"
+#include "codegen/request.h"
 #include "codegen/verify.h"
-#include "codegen/wire.h"
 
 typedef Google__Protobuf__Compiler__CodeGeneratorRequest plugin_request;
 typedef Google__Protobuf__Compiler__CodeGeneratorResponse plugin_response;
 typedef Google__Protobuf__Compiler__CodeGeneratorResponse__File plugin_file;
-
-static const char *read_request(struct arena *arena, struct sure_bytes bytes,
-                                plugin_request **out_request) {
-  if (bytes.len > GENERATE_REQUEST_LEN_MAX)
-    return "the request is larger than 64 MiB";
-  if (!wire_is_shallow(&google__protobuf__compiler__code_generator_request__descriptor, bytes))
-    return "the request is no CodeGeneratorRequest, or nests too deep";
-  ProtobufCAllocator allocator = arena_allocator(arena);
-  *out_request =
-      google__protobuf__compiler__code_generator_request__unpack(&allocator, bytes.len, bytes.data);
-  return *out_request ? NULL : "the request is no CodeGeneratorRequest";
-}
 
 static void add_file(struct arena *arena, plugin_response *response, char *name,
                      const struct text *content) {
@@ -57,7 +45,7 @@ const char *generate(struct arena *arena, struct sure_bytes request,
                      struct sure_bytes *out_answer) {
   plugin_request *parsed;
   struct model model;
-  const char *error = read_request(arena, request, &parsed);
+  const char *error = request_read(arena, request, &parsed);
   if (!error)
     error = model_build(arena, parsed, &model);
   if (error)

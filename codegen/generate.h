@@ -6,9 +6,6 @@
 
 #include <sure/base.h>
 
-/* The largest request that is read. */
-#define GENERATE_REQUEST_LEN_MAX ((size_t)64 * 1024 * 1024)
-
 /* Answer the CodeGeneratorRequest in `request` with a CodeGeneratorResponse, made in `arena`.
  * Mistakes in the .proto files are part of the answer. Returns NULL, or what is wrong with the
  * request itself; `*out_answer` is untouched then. */

@@ -263,6 +263,26 @@ static const char *build_files(struct model *model, const plugin_request *reques
   return NULL;
 }
 
+/* Marks what can be reached from requests. A queue and not recursion: a chain of types can be as
+ * long as the request. */
+static void mark_inside_requests(struct model *model) {
+  const struct message **queue =
+      arena_array(model->arena, 2 * model->message_count, sizeof(struct message *));
+  size_t count = 0;
+  for (size_t i = 0; i < model->message_count; i++)
+    if (model->messages[i]->is_request)
+      queue[count++] = model->messages[i];
+  for (size_t next = 0; next < count; next++) {
+    for (size_t i = 0; i < queue[next]->proto->n_field; i++) {
+      struct message *type = queue[next]->fields[i].type;
+      if (!type || type->is_inside_request)
+        continue;
+      type->is_inside_request = true;
+      queue[count++] = type;
+    }
+  }
+}
+
 const char *model_build(struct arena *arena, const plugin_request *request,
                         struct model *out_model) {
   struct model model = {.arena = arena};
@@ -273,7 +293,9 @@ const char *model_build(struct arena *arena, const plugin_request *request,
   error = resolve_fields(&model);
   for (size_t i = 0; i < model.file_count && !error; i++)
     error = build_services(&model, &model.files[i]);
-  if (!error)
-    *out_model = model;
-  return error;
+  if (error)
+    return error;
+  mark_inside_requests(&model);
+  *out_model = model;
+  return NULL;
 }

@@ -22,7 +22,7 @@ struct place {
 struct field {
   const Google__Protobuf__FieldDescriptorProto *proto;
   const Sure__FieldOptions *options; /* never NULL */
-  const struct message *type;        /* of a message field; NULL for others */
+  struct message *type;              /* of a message field; NULL for others */
 };
 
 struct message {
@@ -34,6 +34,7 @@ struct message {
   struct field *fields;    /* as many as proto->n_field */
   const struct field *key; /* the first with idempotency_key, or NULL */
   bool is_request;         /* of any method in any file of the request */
+  bool is_inside_request;  /* reached through the fields of one */
 };
 
 struct method {
