@@ -123,9 +123,10 @@ static void check_times(const struct check *check) {
            ACK_DELAY_MS_MAX);
 }
 
-static void check_codes(const struct check *check, struct place place, const char *name,
+static void check_codes(const struct check *check, struct place list, const char *name,
                         const Sure__StatusCode *codes, size_t count) {
   for (size_t i = 0; i < count; i++) {
+    struct place place = place_below(check->errors->arena, list, (int32_t[]){(int32_t)i}, 1);
     if (codes[i] == SURE__STATUS_CODE__OK)
       verify_fail(check->errors, place, "OK in %s: it is success; remove it", name);
     else if ((int)codes[i] < 0 || (int)codes[i] > SURE_CODE_MAX)
