@@ -27,12 +27,8 @@ static const char *const call_template =
     "\n";
 
 static const char *const async_template =
-    "/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of "
-    "the\n"
-    " * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are "
-    "borrowed\n"
-    " * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See\n"
-    " * sure_channel_start. */\n"
+    "/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.\n"
+    " * `status` and `reply` are borrowed until it returns. See sure_channel_start. */\n"
     "typedef void $service$_client__$method$__fn(\n"
     "    void *user, const struct sure_status *status, const $reply$ *reply);\n"
     "enum sure_code $service$_client__$method$__async(\n"
@@ -42,9 +38,7 @@ static const char *const async_template =
     "\n";
 
 static const char *const settle_template =
-    "/* Learn what became of a call that ended UNKNOWN, and see to it that it never runs if it "
-    "has\n"
-    " * not. `out_reply` as above. See sure_channel_settle. */\n"
+    "/* What became of a call that ended UNKNOWN. See sure_channel_settle. */\n"
     "enum sure_code $service$_client__$method$__settle(\n"
     "    struct sure_channel *channel, const struct sure_settle *what,\n"
     "    const struct sure_call_options *options, $reply$ **out_reply,\n"
@@ -99,9 +93,7 @@ static void emit_client_method(struct text *out, const struct service *service,
   struct text_var vars[EMIT_VAR_COUNT];
   emit_method_vars(out->arena, service, method, vars);
   struct text contract = {.arena = out->arena};
-  text_printf(&contract,
-              "%s, %s. Waits until the deadline at most. On SURE_OK the caller owns *out_reply "
-              "(protobuf_c_message_free_unpacked). See sure_channel_call.",
+  text_printf(&contract, "%s, %s. On SURE_OK the caller owns *out_reply. See sure_channel_call.",
               method->full_name, promise_of(method));
   comment_emit(out, "", method->place, text_string(&contract));
   text_fill(out, call_template, vars);

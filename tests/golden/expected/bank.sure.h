@@ -19,18 +19,15 @@ extern const struct sure_service bank__v1__bank_service;
 /* Charge an account. A comment that tries to end: * / int x; / * and goes on.
  *   Indented.
  *
- * bank.v1.Bank/Charge, exactly once: a retry gets the reply of the first run. Waits until the
- * deadline at most. On SURE_OK the caller owns *out_reply (protobuf_c_message_free_unpacked).
- * See sure_channel_call. */
+ * bank.v1.Bank/Charge, exactly once: a retry gets the reply of the first run. On SURE_OK the
+ * caller owns *out_reply. See sure_channel_call. */
 enum sure_code bank__v1__bank_client__charge(
     struct sure_channel *channel, const Bank__V1__ChargeRequest *request,
     const struct sure_call_options *options, Bank__V1__ChargeReply **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void bank__v1__bank_client__charge__fn(
     void *user, const struct sure_status *status, const Bank__V1__ChargeReply *reply);
 enum sure_code bank__v1__bank_client__charge__async(
@@ -38,25 +35,21 @@ enum sure_code bank__v1__bank_client__charge__async(
     const struct sure_call_options *options,
     bank__v1__bank_client__charge__fn *fn, void *user, uint64_t *out_handle);
 
-/* Learn what became of a call that ended UNKNOWN, and see to it that it never runs if it has
- * not. `out_reply` as above. See sure_channel_settle. */
+/* What became of a call that ended UNKNOWN. See sure_channel_settle. */
 enum sure_code bank__v1__bank_client__charge__settle(
     struct sure_channel *channel, const struct sure_settle *what,
     const struct sure_call_options *options, Bank__V1__ChargeReply **out_reply,
     struct sure_status *status);
 
-/* bank.v1.Bank/GetBalance, without side effects: retried freely. Waits until the deadline at
- * most. On SURE_OK the caller owns *out_reply (protobuf_c_message_free_unpacked). See
- * sure_channel_call. */
+/* bank.v1.Bank/GetBalance, without side effects: retried freely. On SURE_OK the caller owns
+ * *out_reply. See sure_channel_call. */
 enum sure_code bank__v1__bank_client__get_balance(
     struct sure_channel *channel, const Bank__V1__GetBalanceRequest *request,
     const struct sure_call_options *options, Bank__V1__Balance **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void bank__v1__bank_client__get_balance__fn(
     void *user, const struct sure_status *status, const Bank__V1__Balance *reply);
 enum sure_code bank__v1__bank_client__get_balance__async(
@@ -66,18 +59,15 @@ enum sure_code bank__v1__bank_client__get_balance__async(
 
 /* Exactly once, like a method that says nothing.
  *
- * bank.v1.Bank/SetLimit, exactly once: a retry gets the reply of the first run. Waits until the
- * deadline at most. On SURE_OK the caller owns *out_reply (protobuf_c_message_free_unpacked).
- * See sure_channel_call. */
+ * bank.v1.Bank/SetLimit, exactly once: a retry gets the reply of the first run. On SURE_OK the
+ * caller owns *out_reply. See sure_channel_call. */
 enum sure_code bank__v1__bank_client__set_limit(
     struct sure_channel *channel, const Bank__V1__SetLimitRequest *request,
     const struct sure_call_options *options, Bank__V1__Balance **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void bank__v1__bank_client__set_limit__fn(
     void *user, const struct sure_status *status, const Bank__V1__Balance *reply);
 enum sure_code bank__v1__bank_client__set_limit__async(
@@ -85,25 +75,21 @@ enum sure_code bank__v1__bank_client__set_limit__async(
     const struct sure_call_options *options,
     bank__v1__bank_client__set_limit__fn *fn, void *user, uint64_t *out_handle);
 
-/* Learn what became of a call that ended UNKNOWN, and see to it that it never runs if it has
- * not. `out_reply` as above. See sure_channel_settle. */
+/* What became of a call that ended UNKNOWN. See sure_channel_settle. */
 enum sure_code bank__v1__bank_client__set_limit__settle(
     struct sure_channel *channel, const struct sure_settle *what,
     const struct sure_call_options *options, Bank__V1__Balance **out_reply,
     struct sure_status *status);
 
-/* bank.v1.Bank/MailStatement, exactly once: a retry gets the reply of the first run. Waits
- * until the deadline at most. On SURE_OK the caller owns *out_reply
- * (protobuf_c_message_free_unpacked). See sure_channel_call. */
+/* bank.v1.Bank/MailStatement, exactly once: a retry gets the reply of the first run. On SURE_OK
+ * the caller owns *out_reply. See sure_channel_call. */
 enum sure_code bank__v1__bank_client__mail_statement(
     struct sure_channel *channel, const Bank__V1__GetBalanceRequest *request,
     const struct sure_call_options *options, Bank__V1__Balance **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void bank__v1__bank_client__mail_statement__fn(
     void *user, const struct sure_status *status, const Bank__V1__Balance *reply);
 enum sure_code bank__v1__bank_client__mail_statement__async(
@@ -111,25 +97,21 @@ enum sure_code bank__v1__bank_client__mail_statement__async(
     const struct sure_call_options *options,
     bank__v1__bank_client__mail_statement__fn *fn, void *user, uint64_t *out_handle);
 
-/* Learn what became of a call that ended UNKNOWN, and see to it that it never runs if it has
- * not. `out_reply` as above. See sure_channel_settle. */
+/* What became of a call that ended UNKNOWN. See sure_channel_settle. */
 enum sure_code bank__v1__bank_client__mail_statement__settle(
     struct sure_channel *channel, const struct sure_settle *what,
     const struct sure_call_options *options, Bank__V1__Balance **out_reply,
     struct sure_status *status);
 
-/* bank.v1.Bank/Naive, at least once: retried freely, the effect may happen several times. Waits
- * until the deadline at most. On SURE_OK the caller owns *out_reply
- * (protobuf_c_message_free_unpacked). See sure_channel_call. */
+/* bank.v1.Bank/Naive, at least once: retried freely, the effect may happen several times. On
+ * SURE_OK the caller owns *out_reply. See sure_channel_call. */
 enum sure_code bank__v1__bank_client__naive(
     struct sure_channel *channel, const Bank__V1__SetLimitRequest *request,
     const struct sure_call_options *options, Bank__V1__Balance **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void bank__v1__bank_client__naive__fn(
     void *user, const struct sure_status *status, const Bank__V1__Balance *reply);
 enum sure_code bank__v1__bank_client__naive__async(
@@ -137,18 +119,15 @@ enum sure_code bank__v1__bank_client__naive__async(
     const struct sure_call_options *options,
     bank__v1__bank_client__naive__fn *fn, void *user, uint64_t *out_handle);
 
-/* bank.v1.Bank/Cautious, at most once: never sent again, the effect may be lost. Waits until
- * the deadline at most. On SURE_OK the caller owns *out_reply
- * (protobuf_c_message_free_unpacked). See sure_channel_call. */
+/* bank.v1.Bank/Cautious, at most once: never sent again, the effect may be lost. On SURE_OK the
+ * caller owns *out_reply. See sure_channel_call. */
 enum sure_code bank__v1__bank_client__cautious(
     struct sure_channel *channel, const Bank__V1__SetLimitRequest *request,
     const struct sure_call_options *options, Bank__V1__Balance **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void bank__v1__bank_client__cautious__fn(
     void *user, const struct sure_status *status, const Bank__V1__Balance *reply);
 enum sure_code bank__v1__bank_client__cautious__async(

@@ -16,18 +16,15 @@ extern "C" {
 /* What the runtime knows of the service. */
 extern const struct sure_service namespace__class__union_service;
 
-/* namespace.class.Union/Delete, exactly once: a retry gets the reply of the first run. Waits
- * until the deadline at most. On SURE_OK the caller owns *out_reply
- * (protobuf_c_message_free_unpacked). See sure_channel_call. */
+/* namespace.class.Union/Delete, exactly once: a retry gets the reply of the first run. On
+ * SURE_OK the caller owns *out_reply. See sure_channel_call. */
 enum sure_code namespace__class__union_client__delete(
     struct sure_channel *channel, const Namespace__Class__Int *request,
     const struct sure_call_options *options, Namespace__Class__Int **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void namespace__class__union_client__delete__fn(
     void *user, const struct sure_status *status, const Namespace__Class__Int *reply);
 enum sure_code namespace__class__union_client__delete__async(
@@ -35,25 +32,21 @@ enum sure_code namespace__class__union_client__delete__async(
     const struct sure_call_options *options,
     namespace__class__union_client__delete__fn *fn, void *user, uint64_t *out_handle);
 
-/* Learn what became of a call that ended UNKNOWN, and see to it that it never runs if it has
- * not. `out_reply` as above. See sure_channel_settle. */
+/* What became of a call that ended UNKNOWN. See sure_channel_settle. */
 enum sure_code namespace__class__union_client__delete__settle(
     struct sure_channel *channel, const struct sure_settle *what,
     const struct sure_call_options *options, Namespace__Class__Int **out_reply,
     struct sure_status *status);
 
-/* namespace.class.Union/Register, exactly once: a retry gets the reply of the first run. Waits
- * until the deadline at most. On SURE_OK the caller owns *out_reply
- * (protobuf_c_message_free_unpacked). See sure_channel_call. */
+/* namespace.class.Union/Register, exactly once: a retry gets the reply of the first run. On
+ * SURE_OK the caller owns *out_reply. See sure_channel_call. */
 enum sure_code namespace__class__union_client__register(
     struct sure_channel *channel, const Namespace__Class__Int *request,
     const struct sure_call_options *options, Namespace__Class__Int **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void namespace__class__union_client__register__fn(
     void *user, const struct sure_status *status, const Namespace__Class__Int *reply);
 enum sure_code namespace__class__union_client__register__async(
@@ -61,25 +54,21 @@ enum sure_code namespace__class__union_client__register__async(
     const struct sure_call_options *options,
     namespace__class__union_client__register__fn *fn, void *user, uint64_t *out_handle);
 
-/* Learn what became of a call that ended UNKNOWN, and see to it that it never runs if it has
- * not. `out_reply` as above. See sure_channel_settle. */
+/* What became of a call that ended UNKNOWN. See sure_channel_settle. */
 enum sure_code namespace__class__union_client__register__settle(
     struct sure_channel *channel, const struct sure_settle *what,
     const struct sure_call_options *options, Namespace__Class__Int **out_reply,
     struct sure_status *status);
 
-/* namespace.class.Union/Switch, exactly once: a retry gets the reply of the first run. Waits
- * until the deadline at most. On SURE_OK the caller owns *out_reply
- * (protobuf_c_message_free_unpacked). See sure_channel_call. */
+/* namespace.class.Union/Switch, exactly once: a retry gets the reply of the first run. On
+ * SURE_OK the caller owns *out_reply. See sure_channel_call. */
 enum sure_code namespace__class__union_client__switch(
     struct sure_channel *channel, const Namespace__Class__Int *request,
     const struct sure_call_options *options, Namespace__Class__Struct__Operator **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void namespace__class__union_client__switch__fn(
     void *user, const struct sure_status *status, const Namespace__Class__Struct__Operator *reply);
 enum sure_code namespace__class__union_client__switch__async(
@@ -87,25 +76,21 @@ enum sure_code namespace__class__union_client__switch__async(
     const struct sure_call_options *options,
     namespace__class__union_client__switch__fn *fn, void *user, uint64_t *out_handle);
 
-/* Learn what became of a call that ended UNKNOWN, and see to it that it never runs if it has
- * not. `out_reply` as above. See sure_channel_settle. */
+/* What became of a call that ended UNKNOWN. See sure_channel_settle. */
 enum sure_code namespace__class__union_client__switch__settle(
     struct sure_channel *channel, const struct sure_settle *what,
     const struct sure_call_options *options, Namespace__Class__Struct__Operator **out_reply,
     struct sure_status *status);
 
-/* namespace.class.Union/Default, exactly once: a retry gets the reply of the first run. Waits
- * until the deadline at most. On SURE_OK the caller owns *out_reply
- * (protobuf_c_message_free_unpacked). See sure_channel_call. */
+/* namespace.class.Union/Default, exactly once: a retry gets the reply of the first run. On
+ * SURE_OK the caller owns *out_reply. See sure_channel_call. */
 enum sure_code namespace__class__union_client__default(
     struct sure_channel *channel, const Namespace__Class__Struct *request,
     const struct sure_call_options *options, Namespace__Class__Int **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void namespace__class__union_client__default__fn(
     void *user, const struct sure_status *status, const Namespace__Class__Int *reply);
 enum sure_code namespace__class__union_client__default__async(
@@ -113,25 +98,21 @@ enum sure_code namespace__class__union_client__default__async(
     const struct sure_call_options *options,
     namespace__class__union_client__default__fn *fn, void *user, uint64_t *out_handle);
 
-/* Learn what became of a call that ended UNKNOWN, and see to it that it never runs if it has
- * not. `out_reply` as above. See sure_channel_settle. */
+/* What became of a call that ended UNKNOWN. See sure_channel_settle. */
 enum sure_code namespace__class__union_client__default__settle(
     struct sure_channel *channel, const struct sure_settle *what,
     const struct sure_call_options *options, Namespace__Class__Int **out_reply,
     struct sure_status *status);
 
-/* namespace.class.Union/errno, exactly once: a retry gets the reply of the first run. Waits
- * until the deadline at most. On SURE_OK the caller owns *out_reply
- * (protobuf_c_message_free_unpacked). See sure_channel_call. */
+/* namespace.class.Union/errno, exactly once: a retry gets the reply of the first run. On
+ * SURE_OK the caller owns *out_reply. See sure_channel_call. */
 enum sure_code namespace__class__union_client__errno(
     struct sure_channel *channel, const Namespace__Class__Int *request,
     const struct sure_call_options *options, Namespace__Class__Int **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void namespace__class__union_client__errno__fn(
     void *user, const struct sure_status *status, const Namespace__Class__Int *reply);
 enum sure_code namespace__class__union_client__errno__async(
@@ -139,8 +120,7 @@ enum sure_code namespace__class__union_client__errno__async(
     const struct sure_call_options *options,
     namespace__class__union_client__errno__fn *fn, void *user, uint64_t *out_handle);
 
-/* Learn what became of a call that ended UNKNOWN, and see to it that it never runs if it has
- * not. `out_reply` as above. See sure_channel_settle. */
+/* What became of a call that ended UNKNOWN. See sure_channel_settle. */
 enum sure_code namespace__class__union_client__errno__settle(
     struct sure_channel *channel, const struct sure_settle *what,
     const struct sure_call_options *options, Namespace__Class__Int **out_reply,

@@ -16,18 +16,15 @@ extern "C" {
 /* What the runtime knows of the service. */
 extern const struct sure_service echo_service;
 
-/* Echo/Say, exactly once: a retry gets the reply of the first run. Waits until the deadline at
- * most. On SURE_OK the caller owns *out_reply (protobuf_c_message_free_unpacked). See
- * sure_channel_call. */
+/* Echo/Say, exactly once: a retry gets the reply of the first run. On SURE_OK the caller owns
+ * *out_reply. See sure_channel_call. */
 enum sure_code echo_client__say(
     struct sure_channel *channel, const Line *request,
     const struct sure_call_options *options, Line **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void echo_client__say__fn(
     void *user, const struct sure_status *status, const Line *reply);
 enum sure_code echo_client__say__async(
@@ -35,8 +32,7 @@ enum sure_code echo_client__say__async(
     const struct sure_call_options *options,
     echo_client__say__fn *fn, void *user, uint64_t *out_handle);
 
-/* Learn what became of a call that ended UNKNOWN, and see to it that it never runs if it has
- * not. `out_reply` as above. See sure_channel_settle. */
+/* What became of a call that ended UNKNOWN. See sure_channel_settle. */
 enum sure_code echo_client__say__settle(
     struct sure_channel *channel, const struct sure_settle *what,
     const struct sure_call_options *options, Line **out_reply,
@@ -75,18 +71,15 @@ enum sure_code empty_server__register(struct sure_server *server,
 /* What the runtime knows of the service. */
 extern const struct sure_service echo__httpserver2_service;
 
-/* echo_HTTPServer2/say_IOError, exactly once: a retry gets the reply of the first run. Waits
- * until the deadline at most. On SURE_OK the caller owns *out_reply
- * (protobuf_c_message_free_unpacked). See sure_channel_call. */
+/* echo_HTTPServer2/say_IOError, exactly once: a retry gets the reply of the first run. On
+ * SURE_OK the caller owns *out_reply. See sure_channel_call. */
 enum sure_code echo__httpserver2_client__say__ioerror(
     struct sure_channel *channel, const Line *request,
     const struct sure_call_options *options, Line__Inner__Most **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void echo__httpserver2_client__say__ioerror__fn(
     void *user, const struct sure_status *status, const Line__Inner__Most *reply);
 enum sure_code echo__httpserver2_client__say__ioerror__async(
@@ -94,25 +87,21 @@ enum sure_code echo__httpserver2_client__say__ioerror__async(
     const struct sure_call_options *options,
     echo__httpserver2_client__say__ioerror__fn *fn, void *user, uint64_t *out_handle);
 
-/* Learn what became of a call that ended UNKNOWN, and see to it that it never runs if it has
- * not. `out_reply` as above. See sure_channel_settle. */
+/* What became of a call that ended UNKNOWN. See sure_channel_settle. */
 enum sure_code echo__httpserver2_client__say__ioerror__settle(
     struct sure_channel *channel, const struct sure_settle *what,
     const struct sure_call_options *options, Line__Inner__Most **out_reply,
     struct sure_status *status);
 
-/* echo_HTTPServer2/Say2, exactly once: a retry gets the reply of the first run. Waits until the
- * deadline at most. On SURE_OK the caller owns *out_reply (protobuf_c_message_free_unpacked).
- * See sure_channel_call. */
+/* echo_HTTPServer2/Say2, exactly once: a retry gets the reply of the first run. On SURE_OK the
+ * caller owns *out_reply. See sure_channel_call. */
 enum sure_code echo__httpserver2_client__say2(
     struct sure_channel *channel, const Line__Inner *request,
     const struct sure_call_options *options, Line **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void echo__httpserver2_client__say2__fn(
     void *user, const struct sure_status *status, const Line *reply);
 enum sure_code echo__httpserver2_client__say2__async(
@@ -120,25 +109,21 @@ enum sure_code echo__httpserver2_client__say2__async(
     const struct sure_call_options *options,
     echo__httpserver2_client__say2__fn *fn, void *user, uint64_t *out_handle);
 
-/* Learn what became of a call that ended UNKNOWN, and see to it that it never runs if it has
- * not. `out_reply` as above. See sure_channel_settle. */
+/* What became of a call that ended UNKNOWN. See sure_channel_settle. */
 enum sure_code echo__httpserver2_client__say2__settle(
     struct sure_channel *channel, const struct sure_settle *what,
     const struct sure_call_options *options, Line **out_reply,
     struct sure_status *status);
 
-/* echo_HTTPServer2/_Say, exactly once: a retry gets the reply of the first run. Waits until the
- * deadline at most. On SURE_OK the caller owns *out_reply (protobuf_c_message_free_unpacked).
- * See sure_channel_call. */
+/* echo_HTTPServer2/_Say, exactly once: a retry gets the reply of the first run. On SURE_OK the
+ * caller owns *out_reply. See sure_channel_call. */
 enum sure_code echo__httpserver2_client____say(
     struct sure_channel *channel, const Line *request,
     const struct sure_call_options *options, Line **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void echo__httpserver2_client____say__fn(
     void *user, const struct sure_status *status, const Line *reply);
 enum sure_code echo__httpserver2_client____say__async(
@@ -146,8 +131,7 @@ enum sure_code echo__httpserver2_client____say__async(
     const struct sure_call_options *options,
     echo__httpserver2_client____say__fn *fn, void *user, uint64_t *out_handle);
 
-/* Learn what became of a call that ended UNKNOWN, and see to it that it never runs if it has
- * not. `out_reply` as above. See sure_channel_settle. */
+/* What became of a call that ended UNKNOWN. See sure_channel_settle. */
 enum sure_code echo__httpserver2_client____say__settle(
     struct sure_channel *channel, const struct sure_settle *what,
     const struct sure_call_options *options, Line **out_reply,

@@ -16,18 +16,15 @@ extern "C" {
 /* What the runtime knows of the service. */
 extern const struct sure_service short__pinger_service;
 
-/* very.long.company.name.Pinger/Ping, exactly once: a retry gets the reply of the first run.
- * Waits until the deadline at most. On SURE_OK the caller owns *out_reply
- * (protobuf_c_message_free_unpacked). See sure_channel_call. */
+/* very.long.company.name.Pinger/Ping, exactly once: a retry gets the reply of the first run. On
+ * SURE_OK the caller owns *out_reply. See sure_channel_call. */
 enum sure_code short__pinger_client__ping(
     struct sure_channel *channel, const Short__PingRequest *request,
     const struct sure_call_options *options, Short__PingRequest__Pong **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void short__pinger_client__ping__fn(
     void *user, const struct sure_status *status, const Short__PingRequest__Pong *reply);
 enum sure_code short__pinger_client__ping__async(
@@ -35,8 +32,7 @@ enum sure_code short__pinger_client__ping__async(
     const struct sure_call_options *options,
     short__pinger_client__ping__fn *fn, void *user, uint64_t *out_handle);
 
-/* Learn what became of a call that ended UNKNOWN, and see to it that it never runs if it has
- * not. `out_reply` as above. See sure_channel_settle. */
+/* What became of a call that ended UNKNOWN. See sure_channel_settle. */
 enum sure_code short__pinger_client__ping__settle(
     struct sure_channel *channel, const struct sure_settle *what,
     const struct sure_call_options *options, Short__PingRequest__Pong **out_reply,

@@ -20,18 +20,15 @@ extern "C" {
 /* What the runtime knows of the service. */
 extern const struct sure_service shop__v1__orders_service;
 
-/* shop.v1.Orders/Place, exactly once: a retry gets the reply of the first run. Waits until the
- * deadline at most. On SURE_OK the caller owns *out_reply (protobuf_c_message_free_unpacked).
- * See sure_channel_call. */
+/* shop.v1.Orders/Place, exactly once: a retry gets the reply of the first run. On SURE_OK the
+ * caller owns *out_reply. See sure_channel_call. */
 enum sure_code shop__v1__orders_client__place(
     struct sure_channel *channel, const Shop__V1__Order *request,
     const struct sure_call_options *options, Google__Protobuf__Empty **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void shop__v1__orders_client__place__fn(
     void *user, const struct sure_status *status, const Google__Protobuf__Empty *reply);
 enum sure_code shop__v1__orders_client__place__async(
@@ -39,25 +36,21 @@ enum sure_code shop__v1__orders_client__place__async(
     const struct sure_call_options *options,
     shop__v1__orders_client__place__fn *fn, void *user, uint64_t *out_handle);
 
-/* Learn what became of a call that ended UNKNOWN, and see to it that it never runs if it has
- * not. `out_reply` as above. See sure_channel_settle. */
+/* What became of a call that ended UNKNOWN. See sure_channel_settle. */
 enum sure_code shop__v1__orders_client__place__settle(
     struct sure_channel *channel, const struct sure_settle *what,
     const struct sure_call_options *options, Google__Protobuf__Empty **out_reply,
     struct sure_status *status);
 
-/* shop.v1.Orders/Reserve, exactly once: a retry gets the reply of the first run. Waits until
- * the deadline at most. On SURE_OK the caller owns *out_reply
- * (protobuf_c_message_free_unpacked). See sure_channel_call. */
+/* shop.v1.Orders/Reserve, exactly once: a retry gets the reply of the first run. On SURE_OK the
+ * caller owns *out_reply. See sure_channel_call. */
 enum sure_code shop__v1__orders_client__reserve(
     struct sure_channel *channel, const Warehouse__Stock__Item *request,
     const struct sure_call_options *options, Warehouse__Stock **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void shop__v1__orders_client__reserve__fn(
     void *user, const struct sure_status *status, const Warehouse__Stock *reply);
 enum sure_code shop__v1__orders_client__reserve__async(
@@ -65,25 +58,21 @@ enum sure_code shop__v1__orders_client__reserve__async(
     const struct sure_call_options *options,
     shop__v1__orders_client__reserve__fn *fn, void *user, uint64_t *out_handle);
 
-/* Learn what became of a call that ended UNKNOWN, and see to it that it never runs if it has
- * not. `out_reply` as above. See sure_channel_settle. */
+/* What became of a call that ended UNKNOWN. See sure_channel_settle. */
 enum sure_code shop__v1__orders_client__reserve__settle(
     struct sure_channel *channel, const struct sure_settle *what,
     const struct sure_call_options *options, Warehouse__Stock **out_reply,
     struct sure_status *status);
 
-/* shop.v1.Orders/LastChange, exactly once: a retry gets the reply of the first run. Waits until
- * the deadline at most. On SURE_OK the caller owns *out_reply
- * (protobuf_c_message_free_unpacked). See sure_channel_call. */
+/* shop.v1.Orders/LastChange, exactly once: a retry gets the reply of the first run. On SURE_OK
+ * the caller owns *out_reply. See sure_channel_call. */
 enum sure_code shop__v1__orders_client__last_change(
     struct sure_channel *channel, const Google__Protobuf__Empty *request,
     const struct sure_call_options *options, Google__Protobuf__Timestamp **out_reply,
     struct sure_status *status);
 
-/* The same without waiting: `fn` is told how the call ended, once, later, on a thread of the
- * library; it may not wait for calls. `status` and `reply` (NULL unless SURE_OK) are borrowed
- * until it returns. `out_handle` is for sure_channel_cancel and may be NULL. See
- * sure_channel_start. */
+/* The same without waiting: `fn` is told the end, once, later, on a thread of the library.
+ * `status` and `reply` are borrowed until it returns. See sure_channel_start. */
 typedef void shop__v1__orders_client__last_change__fn(
     void *user, const struct sure_status *status, const Google__Protobuf__Timestamp *reply);
 enum sure_code shop__v1__orders_client__last_change__async(
@@ -91,8 +80,7 @@ enum sure_code shop__v1__orders_client__last_change__async(
     const struct sure_call_options *options,
     shop__v1__orders_client__last_change__fn *fn, void *user, uint64_t *out_handle);
 
-/* Learn what became of a call that ended UNKNOWN, and see to it that it never runs if it has
- * not. `out_reply` as above. See sure_channel_settle. */
+/* What became of a call that ended UNKNOWN. See sure_channel_settle. */
 enum sure_code shop__v1__orders_client__last_change__settle(
     struct sure_channel *channel, const struct sure_settle *what,
     const struct sure_call_options *options, Google__Protobuf__Timestamp **out_reply,
