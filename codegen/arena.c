@@ -1,47 +1,21 @@
 #include "codegen/arena.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define CHUNK_LEN ((size_t)256 * 1024)
-#define ALIGNMENT _Alignof(max_align_t)
-
-struct arena_chunk {
-  struct arena_chunk *next;
-  size_t len;
-  _Alignas(max_align_t) unsigned char bytes[];
-};
+#include <string.h>
 
 static _Noreturn void out_of_memory(void) {
   fputs("protoc-gen-sure: out of memory\n", stderr);
   exit(1);
 }
 
-static void add_chunk(struct arena *arena, size_t size) {
-  size_t len = size > CHUNK_LEN ? size : CHUNK_LEN;
-  if (len > ARENA_LEN_MAX - arena->total)
-    out_of_memory();
-  struct arena_chunk *chunk = calloc(1, sizeof(*chunk) + len);
-  if (!chunk)
-    out_of_memory();
-  chunk->next = arena->chunks;
-  chunk->len = len;
-  arena->chunks = chunk;
-  arena->used = 0;
-  arena->total += len;
-}
-
 void *arena_alloc(struct arena *arena, size_t size) {
-  if (size > ARENA_LEN_MAX)
+  arena->memory.len_max = ARENA_LEN_MAX;
+  void *memory = sure__arena_alloc(&arena->memory, size);
+  if (!memory)
     out_of_memory();
-  size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-  if (!arena->chunks || size > arena->chunks->len - arena->used)
-    add_chunk(arena, size);
-  void *memory = arena->chunks->bytes + arena->used;
-  arena->used += size;
-  return memory;
+  return memset(memory, 0, size);
 }
 
 void *arena_array(struct arena *arena, size_t count, size_t size) {
@@ -57,12 +31,11 @@ char *arena_printf(struct arena *arena, const char *format, ...) {
   va_copy(again, arguments);
   int len = vsnprintf(NULL, 0, format, arguments);
   va_end(arguments);
-  char *text = len < 0 ? NULL : arena_alloc(arena, (size_t)len + 1);
-  if (text)
-    vsnprintf(text, (size_t)len + 1, format, again);
-  va_end(again);
-  if (!text)
+  if (len < 0)
     out_of_memory();
+  char *text = arena_alloc(arena, (size_t)len + 1);
+  vsnprintf(text, (size_t)len + 1, format, again);
+  va_end(again);
   return text;
 }
 
@@ -80,10 +53,5 @@ ProtobufCAllocator arena_allocator(struct arena *arena) {
 }
 
 void arena_fini(struct arena *arena) {
-  while (arena->chunks) {
-    struct arena_chunk *chunk = arena->chunks;
-    arena->chunks = chunk->next;
-    free(chunk);
-  }
-  *arena = (struct arena){0};
+  sure__arena_fini(&arena->memory);
 }

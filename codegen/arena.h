@@ -1,22 +1,20 @@
 /* Memory of one run: taken piece by piece, freed all at once.
  *
- * The generator is short-lived and its data form a web, so nothing has an owner of its own. The
- * arena has a cap, so that a hostile request can't take the whole machine. When memory or the cap
- * runs out the program ends with a message and status 1: there is nothing better to do. */
+ * The generator is short-lived and its data form a web, so nothing has an owner of its own. There
+ * is a cap, so that a hostile request can't take the whole machine. When memory or the cap runs out
+ * the program ends with a message and status 1: there is nothing better to do. */
 #ifndef SURE_CODEGEN_ARENA_H
 #define SURE_CODEGEN_ARENA_H
 
+#include "rpc/core/arena.h"
+
 #include <protobuf-c/protobuf-c.h>
-#include <stddef.h>
 
 #define ARENA_LEN_MAX ((size_t)1 << 30)
 
-struct arena_chunk;
-
+/* Zero-initialised is empty. */
 struct arena {
-  struct arena_chunk *chunks; /* newest first; only this one has room */
-  size_t used;                /* of the newest chunk */
-  size_t total;
+  struct sure__arena memory;
 };
 
 /* `size` zeroed bytes, aligned for any type. Never NULL. */

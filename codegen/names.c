@@ -7,6 +7,7 @@
 
 /* Sorted. C17, C++20, and macros that <assert.h>, <errno.h>, <stdbool.h>, <stdio.h>, <threads.h> or
  * the compilers themselves define in lower case. */
+/* clang-format off: one a line says nothing more. */
 static const char *const reserved_words[] = {
     "alignas",
     "alignof",
@@ -111,6 +112,7 @@ static const char *const reserved_words[] = {
     "xor",
     "xor_eq",
 };
+/* clang-format on */
 
 /* The locale must not change what is generated, so not <ctype.h>. */
 static bool is_upper(char c) {
