@@ -59,6 +59,10 @@ const char *generate(struct arena *arena, struct sure_bytes request,
   response.supported_features =
       GOOGLE__PROTOBUF__COMPILER__CODE_GENERATOR_RESPONSE__FEATURE__FEATURE_PROTO3_OPTIONAL;
   struct text errors = {.arena = arena};
+  if (parsed->parameter && *parsed->parameter)
+    text_printf(&errors,
+                "protoc-gen-sure has no parameter '%s': remove it from --sure_out or --sure_opt",
+                parsed->parameter);
   if (verify(&model, &errors))
     emit_files(&model, &response);
   else

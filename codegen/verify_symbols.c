@@ -192,7 +192,22 @@ static void check_ids(const struct model *model, struct text *errors) {
       report_same_id(errors, methods[i - 1], methods[i]);
 }
 
+/* A service Sure without a package would define `struct sure_server`, which is the library's. All
+ * other names of the library differ from ours in more than a prefix. */
+static void check_library_names(const struct model *model, struct text *errors) {
+  for (size_t i = 0; i < model->file_count; i++) {
+    const struct file *file = &model->files[i];
+    for (size_t s = 0; s < file->service_count && file->is_target; s++)
+      if (strcmp(file->services[s].c_prefix, "sure") == 0)
+        verify_fail(errors, file->services[s].place,
+                    "in C, service %s would take names of the library such as sure_server: rename "
+                    "it or give the file a package",
+                    file->services[s].full_name);
+  }
+}
+
 void verify_symbols(const struct model *model, struct text *errors) {
+  check_library_names(model, errors);
   check_names(model, errors);
   check_ids(model, errors);
 }

@@ -262,6 +262,21 @@ static void each_cut_off_request_is_refused_or_answered(void **state) {
   assert_true(refused > len / 2);
 }
 
+static void a_parameter_is_refused(void **state) {
+  struct world *world = new_world(*state);
+  world->request.parameter = "typo=1";
+  uint8_t bytes[512];
+  size_t len = google__protobuf__compiler__code_generator_request__pack(&world->request, bytes);
+  struct sure_bytes answer;
+  assert_null(generate(*state, (struct sure_bytes){bytes, len}, &answer));
+  Google__Protobuf__Compiler__CodeGeneratorResponse *response =
+      google__protobuf__compiler__code_generator_response__unpack(NULL, answer.len, answer.data);
+  assert_non_null(response);
+  assert_int_equal(response->n_file, 0);
+  assert_non_null(strstr(response->error, "has no parameter 'typo=1'"));
+  google__protobuf__compiler__code_generator_response__free_unpacked(response, NULL);
+}
+
 static void a_request_over_the_limit_is_refused(void **state) {
   Google__Protobuf__Compiler__CodeGeneratorRequest *request;
   uint8_t byte = 0;
@@ -297,6 +312,7 @@ int main(void) {
       TEST(types_that_are_missing_are_refused),
       TEST(nesting_is_bounded_before_unpacking),
       TEST(each_cut_off_request_is_refused_or_answered),
+      TEST(a_parameter_is_refused),
       TEST(a_request_over_the_limit_is_refused),
       TEST(names_follow_protobuf_c),
   };
