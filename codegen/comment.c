@@ -19,14 +19,14 @@ static void start_line(struct writer *writer) {
 }
 
 void comment_add_line(struct text *out, const char *line, size_t len) {
+  char last = '\0';
   for (size_t i = 0; i < len; i++) {
-    bool ends = line[i] == '*' && i + 1 < len && line[i + 1] == '/';
-    bool begins = line[i] == '/' && i + 1 < len && line[i + 1] == '*';
     if ((unsigned char)line[i] < ' ' && line[i] != '\t')
       continue;
-    text_add_bytes(out, line + i, 1);
-    if (ends || begins)
+    if ((last == '*' && line[i] == '/') || (last == '/' && line[i] == '*'))
       text_add(out, " ");
+    text_add_bytes(out, line + i, 1);
+    last = line[i];
   }
 }
 

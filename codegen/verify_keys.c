@@ -86,22 +86,25 @@ static void check_is_seen(struct text *errors, const struct message *message) {
                 "the option");
 }
 
+/* Where it is said that the method is not EXACTLY_ONCE. */
+static struct place place_of_semantics(struct arena *arena, const struct method *method) {
+  static const int32_t level[] = {METHOD_OPTIONS, METHOD_OPTIONS_IDEMPOTENCY_LEVEL};
+  static const int32_t semantics[] = {METHOD_OPTIONS, OPTIONS_NUMBER, OPTION_SEMANTICS};
+  if (method->semantics == SURE_NO_SIDE_EFFECTS)
+    return place_below(arena, method->place, level, 2);
+  return place_below(arena, method->place, semantics, 3);
+}
+
 /* A key promises one effect; what is not EXACTLY_ONCE promises something else. */
 static void check_method(struct text *errors, const struct method *method) {
   const struct field *key = method->request->key;
   if (!key || method->semantics == SURE_EXACTLY_ONCE)
     return;
-  bool reads = method->semantics == SURE_NO_SIDE_EFFECTS;
-  struct place place =
-      place_below(errors->arena, method->place,
-                  reads ? (int32_t[]){METHOD_OPTIONS, METHOD_OPTIONS_IDEMPOTENCY_LEVEL, 0}
-                        : (int32_t[]){METHOD_OPTIONS, OPTIONS_NUMBER, OPTION_SEMANTICS},
-                  reads ? 2 : 3);
-  verify_fail(errors, place,
+  verify_fail(errors, place_of_semantics(errors->arena, method),
               "%s contradicts the idempotency key %s in request %s, which promises one effect: "
               "make the method EXACTLY_ONCE or give it a request without a key",
-              reads ? "NO_SIDE_EFFECTS" : "semantics", key->proto->name,
-              method->request->full_name);
+              method->semantics == SURE_NO_SIDE_EFFECTS ? "NO_SIDE_EFFECTS" : "semantics",
+              key->proto->name, method->request->full_name);
 }
 
 static void check_methods(struct text *errors, const struct file *file) {

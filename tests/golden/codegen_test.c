@@ -1,4 +1,5 @@
 /* The generator from the inside: what no .proto that protoc accepts can show. */
+#include "codegen/comment.h"
 #include "codegen/generate.h"
 #include "codegen/names.h"
 #include "codegen/options.h"
@@ -284,7 +285,19 @@ static void a_request_over_the_limit_is_refused(void **state) {
   assert_non_null(strstr(request_read(*state, too_long, &request), "larger than 64 MiB"));
 }
 
-/* ---- names ---- */
+/* ---- text ---- */
+
+static void foreign_text_can_not_end_a_comment(void **state) {
+  static const char *const lines[][2] = {
+      {"*/", "* /"},   {"/*/*", "/ * / *"},      {"*\x01/", "* /"},
+      {"**/", "** /"}, {"http://x", "http://x"},
+  };
+  for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+    struct text text = {.arena = *state};
+    comment_add_line(&text, lines[i][0], strlen(lines[i][0]));
+    assert_string_equal(text.bytes, lines[i][1]);
+  }
+}
 
 static void names_follow_protobuf_c(void **state) {
   assert_string_equal(names_type(*state, "bank.v1.ChargeRequest"), "Bank__V1__ChargeRequest");
@@ -314,6 +327,7 @@ int main(void) {
       TEST(each_cut_off_request_is_refused_or_answered),
       TEST(a_parameter_is_refused),
       TEST(a_request_over_the_limit_is_refused),
+      TEST(foreign_text_can_not_end_a_comment),
       TEST(names_follow_protobuf_c),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
