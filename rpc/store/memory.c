@@ -136,7 +136,7 @@ static void decide(struct sure__memory *memory, struct sure_store_op *op) {
     op->verdict = sweep(memory, op);
     return;
   }
-  sure__assert(!"an op of a kind that the contract does not have");
+  sure__assert(false && "an op of a kind that the contract does not have");
 }
 
 static void submit(struct sure_store *store, struct sure_store_op *const *ops, size_t count,
