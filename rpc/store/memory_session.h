@@ -11,7 +11,7 @@
 #include "rpc/core/ranges.h"
 #include "rpc/store/decide.h"
 #include "rpc/store/memory_pool.h"
-#include "rpc/store/memory_table.h"
+#include "rpc/store/table.h"
 
 /* A record as it is kept. A keyed call's row and its key share one. */
 struct sure__kept {

@@ -1,6 +1,6 @@
-/* An intrusive hash table with chains: sessions by id, keys by principal, method and key. */
-#ifndef SURE_STORE_MEMORY_TABLE_H
-#define SURE_STORE_MEMORY_TABLE_H
+/* An intrusive hash table with chains, for what a store looks up by id or key. */
+#ifndef SURE_STORE_TABLE_H
+#define SURE_STORE_TABLE_H
 
 #include <sure/base.h>
 

@@ -1,4 +1,4 @@
-#include "rpc/store/memory_table.h"
+#include "rpc/store/table.h"
 
 #include <stdlib.h>
 

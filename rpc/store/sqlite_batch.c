@@ -1,0 +1,234 @@
+/* Submit: a batch is one transaction, and nobody is answered before it is known to be committed.
+ *
+ *     attempt ---> COMMITTED  the verdicts hold
+ *             ---> HELD       another process has the file: BUSY for all, nothing happened
+ *             ---> VOID       rolled back: an op failed, or took the transaction with it (S21);
+ * each op then runs in a transaction of its own, so that only the culprit fails
+ *             ---> UNDONE     COMMIT failed, and recovery found that it had not happened: try again
+ *             ---> BROKEN     nothing is known: FAILED for all, now and later
+ *
+ * A COMMIT error is not a rollback (S20). What happened is read from the database: each transaction
+ * that matters writes its number into the row of sure_owners that belongs to this process, and is
+ * atomic: the number is there if and only if everything is. Recovery reopens the database, reads
+ * the number, and commits one more transaction before it believes that it is not there: a commit
+ * record that a failed write has left behind in the log is overwritten by it and can't come to life
+ * later.
+ */
+#include "rpc/core/assert.h"
+#include "rpc/store/sqlite_store.h"
+
+/* How often an op alone is tried whose COMMIT fails and is found undone. */
+#define ATTEMPTS_MAX 3
+
+enum outcome { COMMITTED, HELD, VOID, UNDONE, BROKEN };
+
+static bool decide(struct sure__sqlite *store, struct sure_store_op *op) {
+  switch (op->kind) {
+  case SURE_STORE_ATTACH:
+    return sure__sqlite_attach(store, op);
+  case SURE_STORE_CALL:
+    return sure__sqlite_call(store, op);
+  case SURE_STORE_INTENT:
+    return sure__sqlite_intent(store, op);
+  case SURE_STORE_COMPLETE:
+    return sure__sqlite_complete(store, op);
+  case SURE_STORE_ACK:
+    return sure__sqlite_ack(store, op);
+  case SURE_STORE_SETTLE:
+    return sure__sqlite_settle(store, op);
+  case SURE_STORE_CLOSE:
+    return sure__sqlite_close(store, op);
+  case SURE_STORE_RENEW:
+    return sure__sqlite_renew(store, op);
+  case SURE_STORE_SWEEP:
+    return sure__sqlite_sweep(store, op);
+  }
+  sure__assert(false && "an op of a kind that the contract does not have");
+  return false;
+}
+
+static void answer(struct sure_store_op *const *ops, size_t count,
+                   enum sure_store_verdict verdict) {
+  for (size_t i = 0; i < count; i++) {
+    ops[i]->verdict = verdict;
+  }
+}
+
+static int primary(int code) {
+  return code & 0xff;
+}
+
+/* After these, what is on the disk is unknown whatever is read back (S20). */
+static bool is_fsync_error(int code) {
+  return code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC ||
+         primary(code) == SQLITE_CORRUPT || primary(code) == SQLITE_NOTADB;
+}
+
+static void roll_back(struct sure__sqlite *store) {
+  sure__sqlite_sessions_drop(store);
+  int error = store->error;
+  store->error = SQLITE_OK;
+  if (!sqlite3_get_autocommit(store->database)) {
+    sure__sqlite_run_plain(store, SURE__SQL_ROLLBACK);
+  }
+  store->error = error;
+}
+
+static bool mark(struct sure__sqlite *store) {
+  sqlite3_stmt *statement = sure__sqlite_use(store, SURE__SQL_BATCH_MARK);
+  sure__sqlite_bind_int(store, statement, 1, store->epoch);
+  sure__sqlite_bind_int(store, statement, 2, store->batch);
+  return sure__sqlite_run(store, statement) && sqlite3_changes64(store->database) == 1;
+}
+
+static bool reconnect(struct sure__sqlite *store) {
+  sure__sqlite_finalize(store);
+  sqlite3_close_v2(store->database);
+  return sure__sqlite_connect(store, &store->database) == SQLITE_OK &&
+         sure__sqlite_guard_install(store->database, &store->guard) == SQLITE_OK &&
+         sure__sqlite_prepare(store) == SQLITE_OK;
+}
+
+/* Reads the number of the last transaction of this process, in a transaction that writes the next.
+ */
+static bool read_mark(struct sure__sqlite *store, int64_t *out_batch) {
+  bool row;
+  sqlite3_stmt *statement = sure__sqlite_use(store, SURE__SQL_BATCH_READ);
+  sure__sqlite_bind_int(store, statement, 1, store->epoch);
+  if (!sure__sqlite_run_plain(store, SURE__SQL_BEGIN) ||
+      !sure__sqlite_step(store, statement, &row) || !row) {
+    return false;
+  }
+  *out_batch = sqlite3_column_int64(statement, 0);
+  sqlite3_reset(statement);
+  store->batch++;
+  return mark(store) && sure__sqlite_run_plain(store, SURE__SQL_COMMIT);
+}
+
+static enum outcome recover(struct sure__sqlite *store) {
+  sure__sqlite_log(store, SURE_LOG_WARNING, "a commit failed: reopening to see what happened",
+                   store->error);
+  int64_t batch = store->batch;
+  int64_t found;
+  store->error = SQLITE_OK;
+  if (!reconnect(store) || !read_mark(store, &found)) {
+    return BROKEN;
+  }
+  return found == batch ? COMMITTED : UNDONE;
+}
+
+static enum outcome commit(struct sure__sqlite *store) {
+  if (sure__sqlite_run_plain(store, SURE__SQL_COMMIT)) {
+    return COMMITTED;
+  }
+  roll_back(store);
+  switch (primary(store->error)) {
+  case SQLITE_BUSY:
+    return HELD;
+  case SQLITE_CONSTRAINT:
+  case SQLITE_FULL: /* the frame that carries the commit is written last, and did not fit */
+    return VOID;
+  default:
+    return is_fsync_error(store->error) ? BROKEN : recover(store);
+  }
+}
+
+/* The transaction's number is written unless it changes nothing, as when all are replays. */
+static bool finish(struct sure__sqlite *store, int64_t changes_before) {
+  bool wrote = sqlite3_total_changes64(store->database) != changes_before || store->ran;
+  return sure__sqlite_sessions_flush(store) && (!wrote || mark(store));
+}
+
+static enum outcome attempt(struct sure__sqlite *store, struct sure_store_op *const *ops,
+                            size_t count) {
+  store->error = SQLITE_OK;
+  store->handler_left = false;
+  store->ran = false;
+  store->batch++;
+  if (!sure__sqlite_run_plain(store, SURE__SQL_BEGIN)) {
+    return primary(store->error) == SQLITE_BUSY ? HELD : BROKEN;
+  }
+  int64_t changes_before = sqlite3_total_changes64(store->database);
+  bool ok = true;
+  for (size_t i = 0; ok && i < count; i++) {
+    ok = decide(store, ops[i]);
+  }
+  if (!ok || !finish(store, changes_before)) {
+    roll_back(store);
+    return VOID;
+  }
+  enum outcome outcome = commit(store);
+  sure__sqlite_sessions_drop(store);
+  return outcome;
+}
+
+/* Why an op fails whose transaction, with nothing else in it, was rolled back. */
+static enum sure_store_verdict blame(const struct sure__sqlite *store,
+                                     const struct sure_store_op *op) {
+  switch (primary(store->error)) {
+  case SQLITE_FULL:
+  case SQLITE_NOMEM:
+  case SQLITE_TOOBIG:
+    return SURE_STORE_FULL;
+  case SQLITE_BUSY:
+    return SURE_STORE_BUSY;
+  case SQLITE_CONSTRAINT: /* of the application's tables, found at COMMIT */
+    return op->kind == SURE_STORE_CALL ? SURE_STORE_BROKE : SURE_STORE_FAILED;
+  default:
+    return store->handler_left ? SURE_STORE_BROKE : SURE_STORE_FAILED;
+  }
+}
+
+static void give_up(struct sure__sqlite *store, struct sure_store_op *const *ops, size_t count) {
+  sure__sqlite_log(store, SURE_LOG_ERROR, "the store is broken", store->error);
+  store->broken = true;
+  answer(ops, count, SURE_STORE_FAILED);
+}
+
+static void decide_alone(struct sure__sqlite *store, struct sure_store_op *const *op) {
+  enum outcome outcome = UNDONE;
+  for (int i = 0; outcome == UNDONE && i < ATTEMPTS_MAX; i++) {
+    outcome = store->broken ? BROKEN : attempt(store, op, 1);
+  }
+  if (outcome == HELD) {
+    answer(op, 1, SURE_STORE_BUSY);
+  } else if (outcome == VOID) {
+    answer(op, 1, blame(store, *op));
+  }
+  if (outcome == UNDONE || outcome == BROKEN || (*op)->verdict == SURE_STORE_FAILED) {
+    give_up(store, op, 1);
+  }
+}
+
+static void decide_all(struct sure__sqlite *store, struct sure_store_op *const *ops, size_t count) {
+  enum outcome outcome = attempt(store, ops, count);
+  switch (outcome) {
+  case COMMITTED:
+    return;
+  case HELD:
+    answer(ops, count, SURE_STORE_BUSY);
+    return;
+  case BROKEN:
+    give_up(store, ops, count);
+    return;
+  case VOID:
+  case UNDONE:
+    for (size_t i = 0; i < count; i++) {
+      decide_alone(store, &ops[i]);
+    }
+    return;
+  }
+}
+
+void sure__sqlite_submit(struct sure_store *base, struct sure_store_op *const *ops, size_t count,
+                         sure_store_done_fn *done, void *user) {
+  struct sure__sqlite *store = (struct sure__sqlite *)base;
+  if (store->broken) {
+    answer(ops, count, SURE_STORE_FAILED);
+  } else if (count == 1) {
+    decide_alone(store, ops);
+  } else {
+    decide_all(store, ops, count);
+  }
+  done(user, ops, count);
+}

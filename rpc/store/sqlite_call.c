@@ -1,0 +1,5 @@
+#include "rpc/store/sqlite_store.h"
+
+sqlite3 *sure_call_sqlite(const struct sure_call *call) {
+  return sure_call_transaction(call, &sure__sqlite_ops);
+}

@@ -1,0 +1,134 @@
+/* The tables. They are made in one transaction together with the application's own, so that a file
+ * is either empty or whole.
+ *
+ *     sure_meta      name -> value: what is true of the whole store
+ *     sure_owners    one row for each opening of the store: its epoch, and its last transaction
+ *     sure_sessions  a small integer stands for the 16 byte id in sure_calls
+ *     sure_calls     one row for each call that is not acknowledged (S6)
+ *     sure_keys      in the order of their making, so that the oldest expire first (S13) */
+#include "rpc/store/sqlite_store.h"
+
+#include <sys/random.h>
+
+#define STRING_(x) #x
+#define STRING(x)  STRING_(x)
+
+static const char tables[] = "PRAGMA application_id = " STRING(
+    SURE__SQLITE_APPLICATION_ID) ";"
+                                 "CREATE TABLE sure_meta (name TEXT PRIMARY KEY, value NOT NULL) "
+                                 "WITHOUT ROWID;"
+                                 "INSERT INTO sure_meta VALUES ('schema_version', " STRING(
+                                     SURE__SQLITE_SCHEMA_VERSION) "),"
+                                                                  " ('server_epoch', 0), "
+                                                                  "('clock_high_ms', 0), "
+                                                                  "('session_count', 0);"
+                                                                  "CREATE TABLE sure_owners (epoch "
+                                                                  "INTEGER PRIMARY KEY, batch "
+                                                                  "INTEGER NOT NULL);"
+                                                                  "CREATE TABLE sure_sessions ("
+                                                                  " handle INTEGER PRIMARY KEY,"
+                                                                  " id BLOB NOT NULL UNIQUE,"
+                                                                  " principal BLOB NOT NULL,"
+                                                                  " fenced INTEGER NOT NULL "
+                                                                  "DEFAULT 0,"
+                                                                  " stamp_ms INTEGER NOT NULL,"
+                                                                  " watermark INTEGER NOT NULL "
+                                                                  "DEFAULT 1,"
+                                                                  " ranges BLOB NOT NULL DEFAULT "
+                                                                  "x'',"
+                                                                  " row_count INTEGER NOT NULL "
+                                                                  "DEFAULT 0,"
+                                                                  " intent_count INTEGER NOT NULL "
+                                                                  "DEFAULT 0);"
+                                                                  "CREATE INDEX "
+                                                                  "sure_sessions_by_stamp ON "
+                                                                  "sure_sessions (fenced, "
+                                                                  "stamp_ms);"
+                                                                  "CREATE TABLE sure_calls ("
+                                                                  " session INTEGER NOT NULL,"
+                                                                  " sequence INTEGER NOT NULL,"
+                                                                  " state INTEGER NOT NULL,"
+                                                                  " owner INTEGER NOT NULL,"
+                                                                  " fingerprint BLOB NOT NULL,"
+                                                                  " code INTEGER NOT NULL,"
+                                                                  " reason INTEGER NOT NULL,"
+                                                                  " message BLOB NOT NULL,"
+                                                                  " reply BLOB NOT NULL,"
+                                                                  " PRIMARY KEY (session, "
+                                                                  "sequence)) WITHOUT ROWID;"
+                                                                  "CREATE TABLE sure_keys ("
+                                                                  " number INTEGER PRIMARY KEY,"
+                                                                  " principal BLOB NOT NULL,"
+                                                                  " method INTEGER NOT NULL,"
+                                                                  " key BLOB NOT NULL,"
+                                                                  " state INTEGER NOT NULL,"
+                                                                  " owner INTEGER NOT NULL,"
+                                                                  " fingerprint BLOB NOT NULL,"
+                                                                  " code INTEGER NOT NULL,"
+                                                                  " reason INTEGER NOT NULL,"
+                                                                  " message BLOB NOT NULL,"
+                                                                  " reply BLOB NOT NULL,"
+                                                                  " stamp_ms INTEGER NOT NULL,"
+                                                                  " UNIQUE (principal, method, "
+                                                                  "key));";
+
+int64_t sure__sqlite_ask(sqlite3 *database, const char *sql, int64_t otherwise) {
+  sqlite3_stmt *statement;
+  if (sqlite3_prepare_v2(database, sql, -1, &statement, NULL) != SQLITE_OK) {
+    return otherwise;
+  }
+  int64_t answer =
+      sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : otherwise;
+  sqlite3_finalize(statement);
+  return answer;
+}
+
+bool sure__sqlite_schema_refuses(sqlite3 *database, const char **out_message) {
+  int64_t application = sure__sqlite_ask(database, "PRAGMA application_id", 0);
+  int64_t tables_there = sure__sqlite_ask(database, "SELECT count(*) FROM sqlite_schema", 0);
+  if (application != SURE__SQLITE_APPLICATION_ID && (application != 0 || tables_there > 0)) {
+    *out_message = "it is a database of another program";
+    return true;
+  }
+  int64_t version =
+      sure__sqlite_ask(database, "SELECT value FROM sure_meta WHERE name = 'schema_version'", 0);
+  if (version > SURE__SQLITE_SCHEMA_VERSION) {
+    *out_message = "its tables were made by a newer version of this library";
+    return true;
+  }
+  return false;
+}
+
+static int insert_store_id(sqlite3 *database) {
+  uint8_t id[sizeof((struct sure_store_id *)NULL)->bytes];
+  if (getentropy(id, sizeof id) != 0) {
+    return SQLITE_IOERR;
+  }
+  sqlite3_stmt *statement;
+  int code = sqlite3_prepare_v2(database, "INSERT INTO sure_meta VALUES ('store_id', ?1)", -1,
+                                &statement, NULL);
+  if (code != SQLITE_OK) {
+    return code;
+  }
+  sqlite3_bind_blob(statement, 1, id, sizeof id, SQLITE_STATIC);
+  sqlite3_step(statement);
+  return sqlite3_finalize(statement);
+}
+
+enum sure_code sure__sqlite_schema_ensure(sqlite3 *database, bool *out_is_new,
+                                          const char **out_message) {
+  if (sure__sqlite_schema_refuses(database, out_message)) {
+    return SURE_FAILED_PRECONDITION;
+  }
+  if (sure__sqlite_ask(database, "PRAGMA application_id", 0) == SURE__SQLITE_APPLICATION_ID) {
+    *out_is_new = false;
+    return SURE_OK;
+  }
+  if (sqlite3_exec(database, tables, NULL, NULL, NULL) != SQLITE_OK ||
+      insert_store_id(database) != SQLITE_OK) {
+    *out_message = "its tables can't be made";
+    return SURE_RESOURCE_EXHAUSTED;
+  }
+  *out_is_new = true;
+  return SURE_OK;
+}

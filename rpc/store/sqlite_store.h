@@ -1,0 +1,192 @@
+/* The SQLite store, as its files share it.
+ *
+ *     sqlite_open       checks, makes and opens a database; connections
+ *     sqlite_schema     the tables
+ *     sqlite_statement  prepared statements, binding, stepping
+ *     sqlite_session    rows of sure_sessions as a batch sees them
+ *     sqlite_lease      ops on sessions: ATTACH, ACK, CLOSE, RENEW, SWEEP
+ *     sqlite_row        rows of calls and keys
+ *     sqlite_guard      what handlers may not do (S21)
+ *     sqlite_run        ops that run a call: CALL, INTENT, COMPLETE
+ *     sqlite_settle     SETTLE
+ *     sqlite_batch      submit: transactions, commit errors, recovery (S20)
+ *     sqlite_read       snapshots for reading
+ *
+ * One writer connection, used by the thread that submits. A function on it that returns bool says
+ * false when the transaction must be given up; the reason is in `error`. */
+#ifndef SURE_STORE_SQLITE_STORE_H
+#define SURE_STORE_SQLITE_STORE_H
+
+#include <pthread.h>
+#include <sure/sqlite.h>
+
+#include "rpc/core/ranges.h"
+#include "rpc/store/decide.h"
+#include "rpc/store/table.h"
+
+enum sure__sqlite_statement {
+#define SURE__STATEMENT_ENUM(name, sql) SURE__SQL_##name,
+#include "rpc/store/sqlite_statements.h"
+#undef SURE__STATEMENT_ENUM
+  SURE__SQL_COUNT
+};
+
+/* How much the authorizer of a connection lets through. */
+enum sure__sqlite_guard {
+  SURE__GUARD_OFF,     /* our own statements */
+  SURE__GUARD_SCHEMA,  /* the application's schema function */
+  SURE__GUARD_HANDLER, /* handlers and readers */
+};
+
+/* A session as a batch sees it: read once, since the write lock is held, and written back once. */
+struct sure__sqlite_session {
+  struct sure__link link;
+  struct sure_session_id id;
+  int64_t handle;
+  bool fenced;
+  bool dirty;
+  int64_t stamp_ms; /* when it was renewed last, or fenced */
+  struct sure__ranges acked;
+  uint64_t row_count;
+  uint64_t intent_count;
+  struct sure_bytes principal; /* in the same block */
+};
+
+struct sure__sqlite_reader {
+  struct sure__sqlite_reader *next;
+  sqlite3 *database;
+  enum sure__sqlite_guard guard;
+};
+
+struct sure__sqlite {
+  struct sure_store base;
+  struct sure_sqlite_store_options options; /* with copies of its strings */
+  char *path;
+  char *vfs;
+  sqlite3 *database; /* the writer */
+  sqlite3_stmt *statements[SURE__SQL_COUNT];
+  enum sure__sqlite_guard guard;
+  struct sure__table sessions; /* of this batch */
+  int64_t epoch;               /* names this process among the owners of intents */
+  int64_t batch;               /* the number of the transaction, in sure_owners */
+  int error;                   /* SQLite's code that voids the transaction, or SQLITE_OK */
+  bool handler_left;           /* a handler has ended the transaction */
+  bool ran;                    /* a handler ran in this transaction */
+  bool broken;                 /* nothing is known any more: every op fails */
+  pthread_mutex_t readers_lock;
+  struct sure__sqlite_reader *readers; /* idle ones */
+  size_t reader_count;
+};
+
+/* sqlite_open */
+/* A connection with the pragmas of all: SQLITE_OK, or an error code and a connection that may only
+ * be asked for its message and closed. */
+int sure__sqlite_connect(const struct sure__sqlite *store, sqlite3 **out_database);
+void sure__sqlite_log(const struct sure__sqlite *store, enum sure_log_level level, const char *what,
+                      int code);
+
+/* sqlite_schema */
+#define SURE__SQLITE_APPLICATION_ID 0x53757265 /* "Sure" */
+#define SURE__SQLITE_SCHEMA_VERSION 1
+/* Inside a transaction: makes the tables if the database is empty. Refuses another program's
+ * database or a newer schema with a static `*out_message`. */
+enum sure_code sure__sqlite_schema_ensure(sqlite3 *database, bool *out_is_new,
+                                          const char **out_message);
+/* Whether what is visible of the database is of another program or newer; `*out_message` then says
+ * so. Anything that can't be read passes. */
+bool sure__sqlite_schema_refuses(sqlite3 *database, const char **out_message);
+/* One integer of one row; `otherwise` when there is none or on an error. */
+int64_t sure__sqlite_ask(sqlite3 *database, const char *sql, int64_t otherwise);
+
+/* sqlite_statement */
+int sure__sqlite_prepare(struct sure__sqlite *store);
+void sure__sqlite_finalize(struct sure__sqlite *store);
+sqlite3_stmt *sure__sqlite_use(struct sure__sqlite *store, enum sure__sqlite_statement which);
+void sure__sqlite_bind_int(struct sure__sqlite *store, sqlite3_stmt *statement, int index,
+                           int64_t value);
+/* Borrows the bytes until the statement has run. */
+void sure__sqlite_bind_bytes(struct sure__sqlite *store, sqlite3_stmt *statement, int index,
+                             struct sure_bytes bytes);
+/* Sets `*out_row`. After a row, read it and reset the statement. */
+bool sure__sqlite_step(struct sure__sqlite *store, sqlite3_stmt *statement, bool *out_row);
+/* Runs a statement that returns no rows. */
+bool sure__sqlite_run(struct sure__sqlite *store, sqlite3_stmt *statement);
+bool sure__sqlite_run_plain(struct sure__sqlite *store, enum sure__sqlite_statement which);
+struct sure_bytes sure__sqlite_column_bytes(sqlite3_stmt *statement, int column);
+/* Integers inside blobs: little-endian, so that a file can move to another machine. */
+void sure__sqlite_put_u64(uint8_t *at, uint64_t value);
+uint64_t sure__sqlite_get_u64(const uint8_t *at);
+
+/* sqlite_session */
+/* The session that `op` names; NULL if there is none of that principal. */
+bool sure__sqlite_session(struct sure__sqlite *store, const struct sure_store_op *op,
+                          struct sure__sqlite_session **out_session);
+/* Deletes a session with its rows from the database. */
+bool sure__sqlite_session_forget(struct sure__sqlite *store, int64_t handle);
+/* And from the batch. */
+bool sure__sqlite_session_delete(struct sure__sqlite *store, struct sure__sqlite_session *session);
+/* The number of sessions is kept in sure_meta: counting a million rows takes too long. */
+bool sure__sqlite_session_count_add(struct sure__sqlite *store, int change);
+/* Writes back what changed. */
+bool sure__sqlite_sessions_flush(struct sure__sqlite *store);
+/* Forgets what was read. */
+void sure__sqlite_sessions_drop(struct sure__sqlite *store);
+
+/* sqlite_lease */
+bool sure__sqlite_attach(struct sure__sqlite *store, struct sure_store_op *op);
+bool sure__sqlite_ack(struct sure__sqlite *store, struct sure_store_op *op);
+bool sure__sqlite_close(struct sure__sqlite *store, struct sure_store_op *op);
+bool sure__sqlite_renew(struct sure__sqlite *store, struct sure_store_op *op);
+bool sure__sqlite_sweep(struct sure__sqlite *store, struct sure_store_op *op);
+
+/* sqlite_row */
+/* The clock that keys are kept by (S13): the system's. */
+int64_t sure__sqlite_now_ms(void);
+/* What the row says (sure__found_verdict); a record is copied into the op. `fingerprint` may be
+ * NULL. */
+bool sure__sqlite_find_call(struct sure__sqlite *store, struct sure_store_op *op,
+                            const struct sure__sqlite_session *session,
+                            const struct sure_fingerprint *fingerprint,
+                            enum sure_store_verdict *out_verdict);
+bool sure__sqlite_find_key(struct sure__sqlite *store, struct sure_store_op *op,
+                           const struct sure_fingerprint *fingerprint,
+                           enum sure_store_verdict *out_verdict);
+/* Writes op->record, or an intent or tombstone without one. */
+bool sure__sqlite_insert_call(struct sure__sqlite *store, const struct sure_store_op *op,
+                              struct sure__sqlite_session *session, enum sure__row_state state);
+bool sure__sqlite_insert_key(struct sure__sqlite *store, const struct sure_store_op *op,
+                             enum sure__row_state state);
+/* An intent of this process becomes op->record, or goes. `*out_found`: there was one. */
+bool sure__sqlite_complete_call(struct sure__sqlite *store, const struct sure_store_op *op,
+                                struct sure__sqlite_session *session, bool keep, bool *out_found);
+bool sure__sqlite_complete_key(struct sure__sqlite *store, const struct sure_store_op *op,
+                               bool keep);
+
+/* sqlite_guard */
+enum sure__sqlite_state {
+  SURE__SQLITE_INTACT,
+  SURE__SQLITE_SPOILT, /* something is left over; a rollback to the savepoint cleans it up */
+  SURE__SQLITE_LEFT,   /* the transaction is over */
+};
+/* Lets the connection's authorizer read `guard` from now on. */
+int sure__sqlite_guard_install(sqlite3 *database, enum sure__sqlite_guard *guard);
+/* What a handler made of the transaction. Resets statements that it left busy. */
+enum sure__sqlite_state sure__sqlite_inspect(sqlite3 *database);
+
+/* sqlite_run, sqlite_settle */
+bool sure__sqlite_call(struct sure__sqlite *store, struct sure_store_op *op);
+bool sure__sqlite_intent(struct sure__sqlite *store, struct sure_store_op *op);
+bool sure__sqlite_complete(struct sure__sqlite *store, struct sure_store_op *op);
+bool sure__sqlite_settle(struct sure__sqlite *store, struct sure_store_op *op);
+
+/* sqlite_batch */
+void sure__sqlite_submit(struct sure_store *store, struct sure_store_op *const *ops, size_t count,
+                         sure_store_done_fn *done, void *user);
+
+/* sqlite_read */
+enum sure_code sure__sqlite_read(struct sure_store *store, sure_store_read_fn *fn, void *user);
+void sure__sqlite_readers_close(struct sure__sqlite *store);
+
+extern const struct sure_store_ops sure__sqlite_ops;
+
+#endif
