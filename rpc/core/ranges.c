@@ -1,14 +1,14 @@
 #include "rpc/core/ranges.h"
 
-#include <stdlib.h>
+#include "rpc/core/memory.h"
 
 void sure__ranges_init(struct sure__ranges *set) {
   *set = (struct sure__ranges){.base = 1};
 }
 
 void sure__ranges_fini(struct sure__ranges *set) {
-  free(set->runs);
-  free(set->planned);
+  sure__free(set->runs);
+  sure__free(set->planned);
   sure__ranges_init(set);
 }
 
@@ -60,12 +60,12 @@ static bool grow(struct sure__ranges *set, size_t need) {
     return true;
   }
   size_t capacity = need < 8 ? 8 : 2 * need;
-  struct sure_range *runs = realloc(set->runs, capacity * sizeof *runs);
+  struct sure_range *runs = sure__realloc(set->runs, capacity * sizeof *runs);
   if (runs == NULL) {
     return false;
   }
   set->runs = runs;
-  struct sure_range *planned = realloc(set->planned, capacity * sizeof *planned);
+  struct sure_range *planned = sure__realloc(set->planned, capacity * sizeof *planned);
   if (planned == NULL) {
     return false;
   }

@@ -2,10 +2,10 @@
  * a batch. A volatile store has no transaction, so durable means "in the table". */
 #include "rpc/store/memory.h"
 
-#include <stdlib.h>
 #include <sys/random.h>
 
 #include "rpc/core/assert.h"
+#include "rpc/core/memory.h"
 
 /* Sessions that one SWEEP touches at most: nobody waits long behind it. */
 #define SWEEP_MAX 256
@@ -158,7 +158,7 @@ static void free_memory(struct sure_store *store) {
   sure__pool_fini(&memory->pool);
   pthread_mutex_destroy(&memory->run_lock);
   pthread_mutex_destroy(&memory->lock);
-  free(memory);
+  sure__free(memory);
 }
 
 static const struct sure_store_ops memory_ops = {
@@ -170,12 +170,12 @@ enum sure_code sure_memory_store_open(const struct sure_memory_store_options *op
   if (options != NULL) {
     given = *options;
   }
-  struct sure__memory *memory = calloc(1, sizeof *memory);
+  struct sure__memory *memory = sure__alloc(sizeof *memory);
   if (memory == NULL) {
     return SURE_RESOURCE_EXHAUSTED;
   }
   if (getentropy(memory->base.id.bytes, sizeof memory->base.id.bytes) != 0) {
-    free(memory);
+    sure__free(memory);
     return SURE_UNAVAILABLE;
   }
   memory->base.ops = &memory_ops;

@@ -1,6 +1,6 @@
 #include "rpc/store/memory_pool.h"
 
-#include <stdlib.h>
+#include "rpc/core/memory.h"
 
 #define SMALLEST 64u
 
@@ -40,7 +40,7 @@ void *sure__pool_take(struct sure__pool *pool, size_t size) {
     pool->idle_len -= len;
     return block;
   }
-  void *block = malloc(len);
+  void *block = sure__realloc(NULL, len); /* the caller fills it: no need for zeros */
   if (block == NULL) {
     sure__pool_unreserve(pool, len);
   }
@@ -52,7 +52,7 @@ void sure__pool_give(struct sure__pool *pool, void *memory, size_t size) {
   size_t class_index = class_of(size, &len);
   sure__pool_unreserve(pool, len);
   if (class_index == SURE__POOL_CLASSES || len > SURE__POOL_IDLE_LEN_MAX - pool->idle_len) {
-    free(memory);
+    sure__free(memory);
     return;
   }
   struct sure__pool_block *block = memory;
@@ -66,7 +66,7 @@ void sure__pool_fini(struct sure__pool *pool) {
     while (pool->free[i] != NULL) {
       struct sure__pool_block *block = pool->free[i];
       pool->free[i] = block->next;
-      free(block);
+      sure__free(block);
     }
   }
 }

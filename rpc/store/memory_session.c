@@ -1,9 +1,9 @@
 #include "rpc/store/memory_session.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "rpc/core/assert.h"
+#include "rpc/core/memory.h"
 
 #define ROWS_INITIAL 16
 
@@ -49,13 +49,13 @@ struct sure__session *sure__session_create(struct sure__sessions *sessions,
   if (sessions->table.count >= sessions->count_max) {
     return NULL;
   }
-  struct sure__session *session = malloc(sizeof *session + principal.len);
+  struct sure__session *session = sure__alloc(sizeof *session + principal.len);
   if (session == NULL) {
     return NULL;
   }
   *session = (struct sure__session){.link.hash = hash_id(id), .id = *id, .stamp_ms = now_ms};
   if (!sure__table_insert(&sessions->table, &session->link)) {
-    free(session);
+    sure__free(session);
     return NULL;
   }
   sure__ranges_init(&session->acked);
@@ -83,9 +83,9 @@ static void free_session(struct sure__pool *pool, struct sure__session *session)
     }
   }
   sure__pool_unreserve(pool, session->row_count * sizeof(struct sure__row));
-  free(session->rows);
+  sure__free(session->rows);
   sure__ranges_fini(&session->acked);
-  free(session);
+  sure__free(session);
 }
 
 void sure__session_forget(struct sure__sessions *sessions, struct sure__pool *pool,
@@ -122,7 +122,7 @@ struct sure__row *sure__row_find(const struct sure__session *session, uint64_t s
 
 static bool grow_rows(struct sure__session *session) {
   size_t capacity = session->row_capacity == 0 ? ROWS_INITIAL : 2 * session->row_capacity;
-  struct sure__row *rows = calloc(capacity, sizeof *rows);
+  struct sure__row *rows = sure__alloc(capacity * sizeof *rows);
   if (rows == NULL) {
     return false;
   }
@@ -135,7 +135,7 @@ static bool grow_rows(struct sure__session *session) {
       session->rows[slot_of(session, old[i].sequence)] = old[i];
     }
   }
-  free(old);
+  sure__free(old);
   return true;
 }
 

@@ -2,10 +2,10 @@
  * makes or checks the tables, runs the application's schema function and draws this process's
  * epoch. Only then WAL: so a new file has its tables and its mark in it from its first commit. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "rpc/core/memory.h"
 #include "rpc/store/sqlite_store.h"
 
 #define BUSY_TIMEOUT_MS_DEFAULT 1000
@@ -83,7 +83,7 @@ int sure__sqlite_connect(const struct sure__sqlite *store, sqlite3 **out_databas
  * may be torn, so it may refuse but never approve. NULL when memory is short. */
 static char *immutable_uri(const char *path) {
   static const char query[] = "?immutable=1";
-  char *uri = malloc(3 * strlen(path) + sizeof "file:" + sizeof query);
+  char *uri = sure__alloc(3 * strlen(path) + sizeof "file:" + sizeof query);
   if (uri == NULL) {
     return NULL;
   }
@@ -125,7 +125,7 @@ static enum sure_code look(const struct sure__sqlite *store, struct reason reaso
     code = say(reason, store->path, message, SURE_FAILED_PRECONDITION);
   }
   sqlite3_close(database);
-  free(uri);
+  sure__free(uri);
   return code;
 }
 
@@ -253,9 +253,9 @@ static void free_store(struct sure_store *base) {
   sure__sqlite_finalize(store);
   sqlite3_close_v2(store->database);
   pthread_mutex_destroy(&store->readers_lock);
-  free(store->path);
-  free(store->vfs);
-  free(store);
+  sure__free(store->path);
+  sure__free(store->vfs);
+  sure__free(store);
 }
 
 const struct sure_store_ops sure__sqlite_ops = {.version = SURE_STORE_VERSION,
@@ -263,6 +263,15 @@ const struct sure_store_ops sure__sqlite_ops = {.version = SURE_STORE_VERSION,
                                                 .submit = sure__sqlite_submit,
                                                 .read = sure__sqlite_read,
                                                 .free = free_store};
+
+static char *copy_text(const char *text) {
+  size_t size = strlen(text) + 1;
+  char *copy = sure__alloc(size);
+  if (copy != NULL) {
+    memcpy(copy, text, size);
+  }
+  return copy;
+}
 
 /* Copies the options with their defaults put in. */
 static bool init(struct sure__sqlite *store, const struct sure_sqlite_store_options *options) {
@@ -279,8 +288,8 @@ static bool init(struct sure__sqlite *store, const struct sure_sqlite_store_opti
   if (store->options.session_records_max == 0) {
     store->options.session_records_max = SURE_SESSION_RECORDS_MAX_DEFAULT;
   }
-  store->path = strdup(options->path);
-  store->vfs = options->vfs != NULL ? strdup(options->vfs) : NULL;
+  store->path = copy_text(options->path);
+  store->vfs = options->vfs != NULL ? copy_text(options->vfs) : NULL;
   return store->path != NULL && (store->vfs != NULL) == (options->vfs != NULL);
 }
 
@@ -291,7 +300,7 @@ enum sure_code sure_sqlite_store_open(const struct sure_sqlite_store_options *op
   if (options == NULL || options->path == NULL) {
     return say(reason, "sqlite store", "no path is given", SURE_INVALID_ARGUMENT);
   }
-  struct sure__sqlite *store = calloc(1, sizeof *store);
+  struct sure__sqlite *store = sure__alloc(sizeof *store);
   if (store == NULL) {
     return say(reason, options->path, "memory is short", SURE_RESOURCE_EXHAUSTED);
   }

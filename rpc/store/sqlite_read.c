@@ -1,6 +1,6 @@
 /* Snapshots for reading: each on a connection of its own, taken from a small pool. */
-#include <stdlib.h>
 
+#include "rpc/core/memory.h"
 #include "rpc/store/sqlite_store.h"
 
 /* Idle readers that are kept open. */
@@ -8,12 +8,12 @@
 
 static struct sure__sqlite_reader *close_reader(struct sure__sqlite_reader *reader) {
   sqlite3_close_v2(reader->database);
-  free(reader);
+  sure__free(reader);
   return NULL;
 }
 
 static struct sure__sqlite_reader *open_reader(struct sure__sqlite *store) {
-  struct sure__sqlite_reader *reader = calloc(1, sizeof *reader);
+  struct sure__sqlite_reader *reader = sure__alloc(sizeof *reader);
   if (reader == NULL) {
     return NULL;
   }

@@ -2,19 +2,19 @@
  * reads them and one binds them. */
 #include <time.h>
 
+#include "rpc/core/wire.h"
 #include "rpc/store/sqlite_store.h"
 
 #define ROW_COLUMNS     7
 #define FINGERPRINT_LEN 16 /* in the database: low, high; little-endian */
 
 static void encode(const struct sure_fingerprint *fingerprint, uint8_t *out) {
-  sure__sqlite_put_u64(out, fingerprint->low);
-  sure__sqlite_put_u64(out + 8, fingerprint->high);
+  sure__put_u64(out, fingerprint->low);
+  sure__put_u64(out + 8, fingerprint->high);
 }
 
 static struct sure_fingerprint decode(const uint8_t *data) {
-  return (struct sure_fingerprint){.low = sure__sqlite_get_u64(data),
-                                   .high = sure__sqlite_get_u64(data + 8)};
+  return (struct sure_fingerprint){.low = sure__get_u64(data), .high = sure__get_u64(data + 8)};
 }
 
 int64_t sure__sqlite_now_ms(void) {

@@ -1,6 +1,7 @@
-#include <stdlib.h>
 #include <string.h>
 
+#include "rpc/core/memory.h"
+#include "rpc/core/wire.h"
 #include "rpc/store/sqlite_store.h"
 
 #define RUN_LEN 16 /* a run of acknowledged numbers in the database: first, last; little-endian */
@@ -28,7 +29,7 @@ static void free_session(void *user, struct sure__link *link) {
   (void)user;
   struct sure__sqlite_session *session = (struct sure__sqlite_session *)link;
   sure__ranges_fini(&session->acked);
-  free(session);
+  sure__free(session);
 }
 
 /* SQLITE_OK, or why the ranges can't be had. */
@@ -37,23 +38,23 @@ static int decode_ranges(struct sure__ranges *acked, uint64_t watermark, struct 
   if (blob.len % RUN_LEN != 0 || count > SURE__RANGES_MAX) {
     return SQLITE_CORRUPT;
   }
-  struct sure_range *runs = malloc((count + 1) * sizeof *runs);
+  struct sure_range *runs = sure__alloc((count + 1) * sizeof *runs);
   if (runs == NULL) {
     return SQLITE_NOMEM;
   }
   for (size_t i = 0; i < count; i++) {
-    runs[i].first = sure__sqlite_get_u64(blob.data + i * RUN_LEN);
-    runs[i].last = sure__sqlite_get_u64(blob.data + i * RUN_LEN + 8);
+    runs[i].first = sure__get_u64(blob.data + i * RUN_LEN);
+    runs[i].last = sure__get_u64(blob.data + i * RUN_LEN + 8);
   }
   enum sure_code code = sure__ranges_union(acked, watermark, runs, count);
-  free(runs);
+  sure__free(runs);
   return code == SURE_OK ? SQLITE_OK : SQLITE_NOMEM;
 }
 
 /* Reads a row of SESSION_FIND that belongs to the principal of `op`. */
 static struct sure__sqlite_session *decode(struct sure__sqlite *store, sqlite3_stmt *statement,
                                            const struct sure_store_op *op) {
-  struct sure__sqlite_session *session = malloc(sizeof *session + op->principal.len);
+  struct sure__sqlite_session *session = sure__alloc(sizeof *session + op->principal.len);
   if (session == NULL) {
     store->error = SQLITE_NOMEM;
     return NULL;
@@ -138,14 +139,14 @@ bool sure__sqlite_session_delete(struct sure__sqlite *store, struct sure__sqlite
 
 static bool write_back(struct sure__sqlite *store, const struct sure__sqlite_session *session) {
   const struct sure__ranges *acked = &session->acked;
-  uint8_t *blob = malloc(acked->count * RUN_LEN + 1);
+  uint8_t *blob = sure__alloc(acked->count * RUN_LEN + 1);
   if (blob == NULL) {
     store->error = SQLITE_NOMEM;
     return false;
   }
   for (size_t i = 0; i < acked->count; i++) {
-    sure__sqlite_put_u64(blob + i * RUN_LEN, acked->runs[i].first);
-    sure__sqlite_put_u64(blob + i * RUN_LEN + 8, acked->runs[i].last);
+    sure__put_u64(blob + i * RUN_LEN, acked->runs[i].first);
+    sure__put_u64(blob + i * RUN_LEN + 8, acked->runs[i].last);
   }
   sqlite3_stmt *statement = sure__sqlite_use(store, SURE__SQL_SESSION_UPDATE);
   sure__sqlite_bind_int(store, statement, 1, session->handle);
@@ -157,7 +158,7 @@ static bool write_back(struct sure__sqlite *store, const struct sure__sqlite_ses
   sure__sqlite_bind_int(store, statement, 6, (int64_t)session->row_count);
   sure__sqlite_bind_int(store, statement, 7, (int64_t)session->intent_count);
   bool ok = sure__sqlite_run(store, statement);
-  free(blob);
+  sure__free(blob);
   return ok;
 }
 

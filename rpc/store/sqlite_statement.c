@@ -77,17 +77,3 @@ struct sure_bytes sure__sqlite_column_bytes(sqlite3_stmt *statement, int column)
   const void *data = sqlite3_column_blob(statement, column); /* before the length is asked for */
   return (struct sure_bytes){.data = data, .len = (size_t)sqlite3_column_bytes(statement, column)};
 }
-
-void sure__sqlite_put_u64(uint8_t *at, uint64_t value) {
-  for (int i = 0; i < 8; i++) {
-    at[i] = (uint8_t)(value >> (8 * i));
-  }
-}
-
-uint64_t sure__sqlite_get_u64(const uint8_t *at) {
-  uint64_t value = 0;
-  for (int i = 0; i < 8; i++) {
-    value |= (uint64_t)at[i] << (8 * i);
-  }
-  return value;
-}

@@ -113,9 +113,6 @@ bool sure__sqlite_step(struct sure__sqlite *store, sqlite3_stmt *statement, bool
 bool sure__sqlite_run(struct sure__sqlite *store, sqlite3_stmt *statement);
 bool sure__sqlite_run_plain(struct sure__sqlite *store, enum sure__sqlite_statement which);
 struct sure_bytes sure__sqlite_column_bytes(sqlite3_stmt *statement, int column);
-/* Integers inside blobs: little-endian, so that a file can move to another machine. */
-void sure__sqlite_put_u64(uint8_t *at, uint64_t value);
-uint64_t sure__sqlite_get_u64(const uint8_t *at);
 
 /* sqlite_session */
 /* The session that `op` names; NULL if there is none of that principal. */

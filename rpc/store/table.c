@@ -1,6 +1,6 @@
 #include "rpc/store/table.h"
 
-#include <stdlib.h>
+#include "rpc/core/memory.h"
 
 #define BUCKETS_INITIAL 64
 
@@ -20,7 +20,7 @@ struct sure__link *sure__table_chain(const struct sure__table *table, uint64_t h
 
 static bool grow(struct sure__table *table) {
   size_t bucket_count = table->bucket_count == 0 ? BUCKETS_INITIAL : 2 * table->bucket_count;
-  struct sure__link **buckets = calloc(bucket_count, sizeof(struct sure__link *));
+  struct sure__link **buckets = sure__alloc(bucket_count * sizeof(struct sure__link *));
   if (buckets == NULL) {
     return false;
   }
@@ -33,7 +33,7 @@ static bool grow(struct sure__table *table) {
       push(table, link);
     }
   }
-  free(old.buckets);
+  sure__free(old.buckets);
   return true;
 }
 
@@ -62,6 +62,6 @@ void sure__table_fini(struct sure__table *table, sure__link_free_fn *free_link, 
       free_link(user, link);
     }
   }
-  free(table->buckets);
+  sure__free(table->buckets);
   *table = (struct sure__table){0};
 }
