@@ -1,0 +1,200 @@
+/* The beginning and the end of calls. */
+#include <string.h>
+
+#include "rpc/core/assert.h"
+#include "rpc/core/client_state.h"
+#include "rpc/core/outcome.h"
+#include "rpc/core/retry.h"
+
+struct sure_bytes sure__bytes_of(const char *text) {
+  return (struct sure_bytes){(const uint8_t *)text, strlen(text)};
+}
+
+/* NULL, or why no further call of this kind can be taken; `*out_code` then says it too. */
+static const char *find_refusal(const struct sure__client *client,
+                                const struct sure__client_call *call, enum sure_code *out_code) {
+  if (client->shut_down) {
+    *out_code = SURE_FAILED_PRECONDITION;
+    return "the channel is being freed";
+  }
+  *out_code = SURE_RESOURCE_EXHAUSTED;
+  if (client->stats.open + client->unresolved_count >= SURE_OPEN_CALLS_MAX) {
+    return "too many calls are open";
+  }
+  if (call->is_settle) {
+    return NULL; /* what reduces the unresolved calls is not refused for them */
+  }
+  if (call->method->semantics == SURE_EXACTLY_ONCE &&
+      client->unresolved_count >= client->config.unresolved_calls_max) {
+    return "too many calls are unresolved: settle or release them";
+  }
+  uint32_t server_max = client->link.message_len_max;
+  if (call->request.len > client->config.message_len_max ||
+      (server_max != 0 && call->request.len > server_max)) {
+    return "the request is over the message limit";
+  }
+  return NULL;
+}
+
+static void open_call(struct sure__client *client, struct sure__client_call *call,
+                      uint64_t now_ms) {
+  call->handle = ++client->handle_last;
+  call->deadline_ms = now_ms + call->timeout_ms;
+  sure__index_add(&client->by_handle, &call->by_handle, call->handle);
+  client->stats.open++;
+}
+
+enum sure_code sure__client_start(struct sure__client *client, struct sure__client_call *call,
+                                  uint64_t now_ms, const char **out_text) {
+  enum sure_code code;
+  const char *refusal = find_refusal(client, call, &code);
+  if (refusal != NULL) {
+    *out_text = refusal;
+    return code;
+  }
+  call->retry = sure__retry_defaults(&call->retry);
+  if (call->attempt_timeout_ms == 0) {
+    call->attempt_timeout_ms = client->config.attempt_timeout_ms;
+  }
+  open_call(client, call, now_ms);
+  sure__client_enqueue(client, call);
+  sure__client_send_queued(client, now_ms);
+  return SURE_OK;
+}
+
+enum sure_code sure__client_settle(struct sure__client *client, struct sure__client_call *call,
+                                   uint64_t now_ms, const char **out_text) {
+  call->is_settle = true;
+  enum sure_code code;
+  const char *refusal = find_refusal(client, call, &code);
+  if (refusal == NULL) {
+    refusal = sure__client_find_target(client, call, &code);
+  }
+  if (refusal != NULL) {
+    *out_text = refusal;
+    return code;
+  }
+  open_call(client, call, now_ms);
+  sure__client_begin_settle(client, call, now_ms);
+  sure__client_pump(client, now_ms);
+  return SURE_OK;
+}
+
+void sure__client_enqueue(struct sure__client *client, struct sure__client_call *call) {
+  call->phase = SURE__CALL_QUEUED;
+  sure__list_append(&client->queue, &call->link);
+  sure__timers_set(&client->timers, &call->timer, call->deadline_ms);
+}
+
+static enum sure_outcome judge(const struct sure__client_call *call,
+                               const struct sure__answer *answer) {
+  return sure__outcome(&(struct sure__evidence){
+      .semantics = call->method->semantics,
+      /* A settle by the application knows nothing but its answer. */
+      .sent = call->is_settle ? 1 : call->sent,
+      .undone = call->undone,
+      .answered = answer->answered,
+      .recorded = answer->recorded,
+      .key_reused = answer->answered && answer->reason == SURE_REASON_KEY_REUSED,
+      .code = answer->code,
+  });
+}
+
+bool sure__client_is_in_doubt(const struct sure__client_call *call,
+                              const struct sure__answer *answer) {
+  return judge(call, answer) == SURE_OUTCOME_UNKNOWN &&
+         !(answer->answered && answer->code == SURE_OK);
+}
+
+static void count_end(struct sure__client *client, const struct sure__client_call *call,
+                      const struct sure__answer *answer) {
+  client->stats.open--;
+  client->stats.calls += call->sent > 0;
+  client->stats.replayed += answer->replayed;
+  client->stats.joined += answer->joined;
+  client->stats.settled += answer->settled && answer->recorded;
+}
+
+/* Its number: kept when nobody knows what became of it and somebody may still find out (S10). */
+static void close_number(struct sure__client *client, struct sure__client_call *call,
+                         const struct sure__answer *answer, uint64_t now_ms) {
+  bool keep = call->method->semantics == SURE_EXACTLY_ONCE && !answer->final &&
+              sure__client_is_in_doubt(call, answer);
+  if (keep) {
+    call->unresolved = true;
+    client->unresolved_count++;
+  } else {
+    sure__client_ack(client, call, now_ms);
+  }
+}
+
+void sure__client_end(struct sure__client *client, struct sure__client_call *call,
+                      const struct sure__answer *answer, uint64_t now_ms) {
+  sure__assert(call->phase != SURE__CALL_ENDED && "a call ends once");
+  sure__timers_cancel(&client->timers, &call->timer);
+  sure__list_remove(&call->link);
+  sure__index_remove(&client->by_handle, &call->by_handle);
+  count_end(client, call, answer);
+  call->phase = SURE__CALL_ENDED;
+  call->end = (struct sure__end){
+      .code = answer->code,
+      .outcome = judge(call, answer),
+      .reason = answer->reason,
+      .attempts = call->sent,
+      .replayed = answer->replayed,
+      .recorded = answer->recorded,
+      .settled = answer->settled,
+      .id = call->is_settle ? call->target.id : (struct sure_call_id){0},
+      .text = answer->text,
+      .reply = answer->code == SURE_OK ? answer->reply : (struct sure_bytes){0},
+  };
+  if (call->session != NULL) {
+    call->end.id = (struct sure_call_id){call->session->epoch, call->sequence};
+    close_number(client, call, answer, now_ms);
+  }
+  sure__list_append(&client->completed, &call->link);
+}
+
+/* The application or the deadline ends it: the server need not go on for this waiter (S16). */
+static void abandon(struct sure__client *client, struct sure__client_call *call,
+                    enum sure_code code, const char *text, uint64_t now_ms) {
+  if (call->phase == SURE__CALL_SENT) {
+    sure__client_send_cancel(client, call);
+  }
+  struct sure__answer answer = {
+      .code = code, .reason = SURE_REASON_CHANNEL, .text = sure__bytes_of(text)};
+  sure__client_end(client, call, &answer, now_ms);
+}
+
+void sure__client_expire(struct sure__client *client, struct sure__client_call *call,
+                         uint64_t now_ms) {
+  const char *text = "deadline exceeded";
+  if (call->phase == SURE__CALL_QUEUED && call->sent == 0) {
+    text = "deadline exceeded without a connection";
+  } else if (call->phase == SURE__CALL_SETTLING) {
+    text = "deadline exceeded while settling";
+  }
+  abandon(client, call, SURE_DEADLINE_EXCEEDED, text, now_ms);
+}
+
+void sure__client_cancel(struct sure__client *client, uint64_t handle, uint64_t now_ms) {
+  struct sure__index_link *link = sure__index_find(&client->by_handle, handle);
+  if (link != NULL) {
+    abandon(client, sure__container_of(link, struct sure__client_call, by_handle), SURE_CANCELLED,
+            "cancelled by the caller", now_ms);
+    sure__client_pump(client, now_ms);
+  }
+}
+
+void sure__client_shut_down(struct sure__client *client, uint64_t now_ms) {
+  client->shut_down = true;
+  struct sure__index_link *link;
+  while ((link = sure__index_any(&client->by_handle)) != NULL) {
+    abandon(client, sure__container_of(link, struct sure__client_call, by_handle), SURE_CANCELLED,
+            "the channel is being freed", now_ms);
+  }
+  if (client->link.state == SURE__LINK_ATTACHED && client->session != NULL) {
+    sure__client_send_ack(client);
+    sure__client_put(client, &(struct sure__frame){.type = SURE__CLOSE_SESSION});
+  }
+}

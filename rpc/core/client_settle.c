@@ -1,0 +1,183 @@
+/* Settling: learning what became of a call whose end was lost (S12, S19, protocol 7). The runtime
+ * does it for a call that it gives up in doubt, within the time that remains, and for the
+ * application later. */
+#include <string.h>
+
+#include "rpc/core/client_state.h"
+#include "rpc/core/random.h"
+
+enum { ASK_AGAIN_MS = 50, ASK_AGAIN_MS_MAX = 1000 };
+
+static const char *refuse(enum sure_code code, const char *text, enum sure_code *out_code) {
+  *out_code = code;
+  return text;
+}
+
+/* By its id: the entry that the call left when it ended UNKNOWN. */
+static const char *find_entry(const struct sure__client *client, struct sure__client_call *call,
+                              enum sure_code *out_code) {
+  struct sure__client_session *session = sure__client_find_session(client, call->settle_id.epoch);
+  if (session == NULL) {
+    return refuse(SURE_FAILED_PRECONDITION, "the call's session is gone", out_code);
+  }
+  struct sure__client_call *entry = sure__session_find(session, call->settle_id.sequence);
+  if (entry == NULL) {
+    return refuse(SURE_FAILED_PRECONDITION, "the call is acknowledged or released", out_code);
+  }
+  if (!entry->unresolved) {
+    return refuse(SURE_FAILED_PRECONDITION, "the call has not ended", out_code);
+  }
+  if (entry->method != call->method) {
+    return refuse(SURE_INVALID_ARGUMENT, "the call is one of another method", out_code);
+  }
+  call->target = (struct sure__settle_target){call->settle_id, session->id};
+  if (call->key.len == 0 && !sure__arena_copy(&call->arena, entry->key, &call->key)) {
+    return refuse(SURE_RESOURCE_EXHAUSTED, "memory is short", out_code);
+  }
+  return NULL;
+}
+
+const char *sure__client_find_target(const struct sure__client *client,
+                                     struct sure__client_call *call, enum sure_code *out_code) {
+  if (call->method->semantics != SURE_EXACTLY_ONCE) {
+    return refuse(SURE_INVALID_ARGUMENT, "only EXACTLY_ONCE methods can be settled", out_code);
+  }
+  if (call->settle_id.epoch != 0) {
+    return find_entry(client, call, out_code);
+  }
+  return call->key.len > 0
+             ? NULL
+             : refuse(SURE_INVALID_ARGUMENT, "neither a call nor a key to settle", out_code);
+}
+
+void sure__client_enqueue_settle(struct sure__client *client, struct sure__client_call *call) {
+  sure__list_remove(&call->link);
+  sure__list_append(&client->settle_queue, &call->link);
+  sure__timers_set(&client->timers, &call->timer, call->deadline_ms);
+}
+
+void sure__client_begin_settle(struct sure__client *client, struct sure__client_call *call,
+                               uint64_t now_ms) {
+  (void)now_ms;
+  if (!call->is_settle) {
+    call->target =
+        (struct sure__settle_target){{call->session->epoch, call->sequence}, call->session->id};
+  }
+  call->phase = SURE__CALL_SETTLING;
+  sure__client_enqueue_settle(client, call);
+}
+
+void sure__client_send_settles(struct sure__client *client, uint64_t now_ms) {
+  struct sure__list *link;
+  while (sure__client_can_send(client) && (link = sure__list_pop(&client->settle_queue)) != NULL) {
+    struct sure__client_call *call = sure__container_of(link, struct sure__client_call, link);
+    call->settle_count++;
+    sure__client_forget_parts(call);
+    sure__client_put(client, &(struct sure__frame){
+                                 .type = SURE__SETTLE,
+                                 .sequence = call->handle,
+                                 .settle = {.session = call->target.session,
+                                            .target = call->target.id.sequence,
+                                            .method = call->method->id,
+                                            .key = call->key},
+                             });
+    if (sure__list_is_empty(&client->in_flight) && sure__list_is_empty(&client->settle_sent)) {
+      sure__client_watch(client, now_ms);
+    }
+    sure__list_append(&client->settle_sent, &call->link);
+  }
+}
+
+static void ask_again(struct sure__client *client, struct sure__client_call *call,
+                      uint32_t retry_after_ms, uint64_t now_ms) {
+  uint64_t pause_ms = retry_after_ms;
+  if (pause_ms == 0 || retry_after_ms == SURE__RETRY_AFTER_NEVER_MS) {
+    pause_ms = (uint64_t)ASK_AGAIN_MS * call->settle_count;
+  }
+  if (pause_ms > ASK_AGAIN_MS_MAX) {
+    pause_ms = ASK_AGAIN_MS_MAX;
+  }
+  uint64_t at_ms = now_ms + sure__random_jitter(&client->random, pause_ms);
+  sure__list_remove(&call->link);
+  sure__timers_set(&client->timers, &call->timer,
+                   at_ms < call->deadline_ms ? at_ms : call->deadline_ms);
+}
+
+/* What a verdict says; NOT_YET is none. */
+static struct sure__answer verdict_answer(const struct sure__client_call *call,
+                                          const struct sure__frame *frame) {
+  const struct sure__result *result = &frame->settled.result;
+  struct sure__answer answer = {.answered = true, .settled = true, .final = true};
+  switch ((enum sure__settle_verdict)frame->settled.verdict) {
+  case SURE__SETTLED_RECORD:
+    answer.code = result->code;
+    answer.reason = result->reason;
+    answer.recorded = true;
+    answer.replayed = true;
+    answer.text = result->text;
+    answer.reply = frame->payload;
+    break;
+  case SURE__SETTLED_TOMBSTONE:
+    answer.code = SURE_ABORTED;
+    answer.reason = SURE_REASON_TOMBSTONE;
+    answer.recorded = true;
+    answer.text = sure__bytes_of("settled: it had not run, and never will");
+    break;
+  case SURE__SETTLED_ALREADY_ACKED:
+    answer.code = SURE_FAILED_PRECONDITION;
+    answer.reason = SURE_REASON_STALE;
+    answer.text = sure__bytes_of("its result was acknowledged before");
+    break;
+  case SURE__SETTLED_UNKNOWN:
+    answer.code = call->is_settle ? SURE_FAILED_PRECONDITION : SURE_UNAVAILABLE;
+    answer.reason = SURE_REASON_SESSION_LOST;
+    answer.text = sure__bytes_of("the server has forgotten the session");
+    break;
+  case SURE__SETTLED_IN_DOUBT:
+  case SURE__SETTLED_NOT_YET:
+    answer.code = SURE_UNAVAILABLE;
+    answer.reason = SURE_REASON_IN_DOUBT;
+    answer.final = false;
+    answer.text = sure__bytes_of("an external effect of a dead server is unresolved");
+    break;
+  }
+  return answer;
+}
+
+/* The application settled the entry of a call that had ended before: it is certain now. */
+static void resolve_entry(struct sure__client *client, const struct sure__client_call *call,
+                          uint64_t now_ms) {
+  if (call->is_settle && call->target.id.epoch != 0) {
+    sure__client_release(client, call->target.id, now_ms);
+  }
+}
+
+const char *sure__client_on_settled(struct sure__client *client, const struct sure__frame *frame,
+                                    uint64_t now_ms) {
+  struct sure__index_link *link = sure__index_find(&client->by_handle, frame->sequence);
+  if (link == NULL) {
+    return frame->sequence <= client->handle_last ? NULL : "SETTLED that nobody asked for";
+  }
+  struct sure__client_call *call = sure__container_of(link, struct sure__client_call, by_handle);
+  if (call->phase != SURE__CALL_SETTLING) {
+    return "SETTLED that nobody asked for";
+  }
+  struct sure__frame whole = *frame;
+  const char *problem = NULL;
+  if (!sure__client_assemble(client, call, &whole, &problem)) {
+    return problem;
+  }
+  if (whole.settled.result.encoding != 0) {
+    return "SETTLED in an unknown encoding";
+  }
+  if (whole.settled.verdict == SURE__SETTLED_NOT_YET) {
+    ask_again(client, call, whole.settled.result.retry_after_ms, now_ms);
+    return NULL;
+  }
+  struct sure__answer answer = verdict_answer(call, &whole);
+  if (answer.final) {
+    resolve_entry(client, call, now_ms);
+  }
+  sure__client_end(client, call, &answer, now_ms);
+  return NULL;
+}

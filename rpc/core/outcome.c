@@ -1,0 +1,15 @@
+#include "rpc/core/outcome.h"
+
+enum sure_outcome sure__outcome(const struct sure__evidence *evidence) {
+  if (evidence->recorded) {
+    return evidence->code == SURE_OK ? SURE_APPLIED : SURE_NOT_APPLIED;
+  }
+  if (evidence->answered && evidence->code == SURE_OK) {
+    return evidence->semantics == SURE_EXACTLY_ONCE ? SURE_OUTCOME_UNKNOWN : SURE_APPLIED;
+  }
+  if (evidence->semantics == SURE_NO_SIDE_EFFECTS || evidence->sent == evidence->undone ||
+      evidence->key_reused) {
+    return SURE_NOT_APPLIED;
+  }
+  return SURE_OUTCOME_UNKNOWN;
+}
