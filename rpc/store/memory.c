@@ -10,29 +10,29 @@
 /* Sessions that one SWEEP touches at most: nobody waits long behind it. */
 #define SWEEP_MAX 256
 
-struct sure__session *sure__memory_session(const struct sure__memory *memory,
-                                           const struct sure_store_op *op) {
-  return sure__session_find(&memory->sessions, &op->session, op->principal);
+struct sure__stored_session *sure__memory_session(const struct sure__memory *memory,
+                                                  const struct sure_store_op *op) {
+  return sure__stored_session_find(&memory->sessions, &op->session, op->principal);
 }
 
 static enum sure_store_verdict attach(struct sure__memory *memory, const struct sure_store_op *op) {
-  struct sure__session *session = sure__memory_session(memory, op);
+  struct sure__stored_session *session = sure__memory_session(memory, op);
   if (session != NULL && session->fenced) {
     return SURE_STORE_FENCED;
   }
   if (session != NULL) {
-    sure__session_stamp(&memory->sessions, session, false, op->now_ms);
+    sure__stored_session_stamp(&memory->sessions, session, false, op->now_ms);
     return SURE_STORE_OPEN;
   }
   if (!op->create) {
     return SURE_STORE_LOST;
   }
-  session = sure__session_create(&memory->sessions, &op->session, op->principal, op->now_ms);
+  session = sure__stored_session_create(&memory->sessions, &op->session, op->principal, op->now_ms);
   return session != NULL ? SURE_STORE_OPEN : SURE_STORE_FULL;
 }
 
 static enum sure_store_verdict ack(struct sure__memory *memory, const struct sure_store_op *op) {
-  struct sure__session *session = sure__memory_session(memory, op);
+  struct sure__stored_session *session = sure__memory_session(memory, op);
   if (session == NULL) {
     return SURE_STORE_LOST;
   }
@@ -57,25 +57,25 @@ static enum sure_store_verdict ack(struct sure__memory *memory, const struct sur
 
 static enum sure_store_verdict close_session(struct sure__memory *memory,
                                              const struct sure_store_op *op) {
-  struct sure__session *session = sure__memory_session(memory, op);
+  struct sure__stored_session *session = sure__memory_session(memory, op);
   if (session == NULL) {
     return SURE_STORE_LOST;
   }
   if (session->row_count == 0) {
-    sure__session_forget(&memory->sessions, &memory->pool, session);
+    sure__stored_session_forget(&memory->sessions, &memory->pool, session);
   } else if (!session->fenced) {
-    sure__session_stamp(&memory->sessions, session, true, op->now_ms);
+    sure__stored_session_stamp(&memory->sessions, session, true, op->now_ms);
   }
   return SURE_STORE_DONE;
 }
 
 static enum sure_store_verdict renew(struct sure__memory *memory, const struct sure_store_op *op) {
-  struct sure__session *session = sure__memory_session(memory, op);
+  struct sure__stored_session *session = sure__memory_session(memory, op);
   if (session == NULL) {
     return SURE_STORE_LOST;
   }
   if (!session->fenced) {
-    sure__session_stamp(&memory->sessions, session, false, op->now_ms);
+    sure__stored_session_stamp(&memory->sessions, session, false, op->now_ms);
   }
   return SURE_STORE_DONE;
 }
@@ -83,24 +83,24 @@ static enum sure_store_verdict renew(struct sure__memory *memory, const struct s
 /* Both queues are in the order of their stamps, so the oldest are at the head. A fenced session
  * that still has an intent goes to the end, for another retention. */
 static enum sure_store_verdict sweep(struct sure__memory *memory, struct sure_store_op *op) {
-  struct sure__sessions *sessions = &memory->sessions;
-  struct sure__session *session;
+  struct sure__stored_sessions *sessions = &memory->sessions;
+  struct sure__stored_session *session;
   size_t left = SWEEP_MAX;
   op->swept_count = 0;
   for (; left > 0 && (session = sessions->fenced.head) != NULL &&
          op->now_ms - session->stamp_ms > op->retention_ms;
        left--) {
     if (session->intent_count > 0) {
-      sure__session_stamp(sessions, session, true, op->now_ms);
+      sure__stored_session_stamp(sessions, session, true, op->now_ms);
       continue;
     }
-    sure__session_forget(sessions, &memory->pool, session);
+    sure__stored_session_forget(sessions, &memory->pool, session);
     op->swept_count++;
   }
   for (; left > 0 && (session = sessions->open.head) != NULL &&
          op->now_ms - session->stamp_ms > op->lease_ms;
        left--) {
-    sure__session_stamp(sessions, session, true, op->now_ms);
+    sure__stored_session_stamp(sessions, session, true, op->now_ms);
     op->swept_count++;
   }
   return SURE_STORE_DONE;
@@ -153,7 +153,7 @@ static void submit(struct sure_store *store, struct sure_store_op *const *ops, s
 static void free_memory(struct sure_store *store) {
   struct sure__memory *memory = (struct sure__memory *)store;
   sure__keys_fini(&memory->keys, &memory->pool);
-  sure__sessions_fini(&memory->sessions, &memory->pool);
+  sure__stored_sessions_fini(&memory->sessions, &memory->pool);
   sure__assert(memory->pool.used_len == 0 && "all was given back");
   sure__pool_fini(&memory->pool);
   pthread_mutex_destroy(&memory->run_lock);

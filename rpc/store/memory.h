@@ -11,14 +11,14 @@ struct sure__memory {
   size_t session_records_max;
   pthread_mutex_t lock;     /* of everything below; not held while a handler runs */
   pthread_mutex_t run_lock; /* handlers of CALL run one after the other, as on a writer */
-  struct sure__sessions sessions;
+  struct sure__stored_sessions sessions;
   struct sure__table keys;
   struct sure__pool pool;
 };
 
 /* The session that `op` names, if it is the principal's own (S5). */
-struct sure__session *sure__memory_session(const struct sure__memory *memory,
-                                           const struct sure_store_op *op);
+struct sure__stored_session *sure__memory_session(const struct sure__memory *memory,
+                                                  const struct sure_store_op *op);
 
 /* The ops on calls; each is called with the lock held, sets the verdict, and returns with the lock
  * held. sure__memory_call gives it up while the handler runs. */

@@ -45,7 +45,7 @@ static enum sure_store_verdict replay(struct sure_store_op *op, const struct sur
 
 /* The answer of what is there already, or PENDING when the call may be claimed. */
 static enum sure_store_verdict look_up(const struct sure__memory *memory,
-                                       const struct sure__session *session,
+                                       const struct sure__stored_session *session,
                                        struct sure_store_op *op) {
   const struct sure__row *row = sure__row_find(session, op->sequence);
   enum sure_store_verdict verdict = row_verdict(row, &op->fingerprint);
@@ -67,7 +67,7 @@ static enum sure_store_verdict look_up(const struct sure__memory *memory,
 }
 
 /* Adds the rows of a call, both or none. */
-static bool claim(struct sure__memory *memory, struct sure__session *session,
+static bool claim(struct sure__memory *memory, struct sure__stored_session *session,
                   const struct sure_store_op *op, enum sure__row_state state) {
   if (session->row_count >= memory->session_records_max) {
     return false;
@@ -86,7 +86,7 @@ static bool claim(struct sure__memory *memory, struct sure__session *session,
 
 /* Sets GRANTED, or the verdict that ends the op. */
 void sure__memory_intent(struct sure__memory *memory, struct sure_store_op *op) {
-  struct sure__session *session = sure__memory_session(memory, op);
+  struct sure__stored_session *session = sure__memory_session(memory, op);
   if (session == NULL) {
     op->verdict = SURE_STORE_LOST;
     return;
@@ -108,8 +108,8 @@ static void record_key(struct sure__key *key, struct sure__kept *kept) {
 
 /* Turns the intents of a call into its record. The slots are there; if the record itself finds no
  * room, it is kept without its reply. */
-static void keep(struct sure__memory *memory, struct sure__session *session, struct sure__row *row,
-                 struct sure_store_op *op) {
+static void keep(struct sure__memory *memory, struct sure__stored_session *session,
+                 struct sure__row *row, struct sure_store_op *op) {
   struct sure__kept *kept = sure__kept_take(&memory->pool, &op->record);
   sure__row_record(session, row, kept);
   struct sure__key *key = is_keyed(op) ? sure__key_find(&memory->keys, op) : NULL;
@@ -121,8 +121,8 @@ static void keep(struct sure__memory *memory, struct sure__session *session, str
   }
 }
 
-static void drop(struct sure__memory *memory, struct sure__session *session, struct sure__row *row,
-                 struct sure_store_op *op) {
+static void drop(struct sure__memory *memory, struct sure__stored_session *session,
+                 struct sure__row *row, struct sure_store_op *op) {
   struct sure__key *key = is_keyed(op) ? sure__key_find(&memory->keys, op) : NULL;
   if (key != NULL && key->state == SURE__ROW_INTENT) {
     sure__key_drop(&memory->keys, &memory->pool, key);
@@ -131,7 +131,7 @@ static void drop(struct sure__memory *memory, struct sure__session *session, str
 }
 
 void sure__memory_complete(struct sure__memory *memory, struct sure_store_op *op) {
-  struct sure__session *session = sure__memory_session(memory, op);
+  struct sure__stored_session *session = sure__memory_session(memory, op);
   if (session == NULL) {
     op->verdict = SURE_STORE_LOST;
     return;
@@ -164,7 +164,7 @@ void sure__memory_call(struct sure__memory *memory, struct sure_store_op *op) {
     return;
   }
   bool record_it = run(memory, op);
-  struct sure__session *session = sure__memory_session(memory, op);
+  struct sure__stored_session *session = sure__memory_session(memory, op);
   sure__assert(session != NULL && "a session with an intent is not forgotten");
   struct sure__row *row = sure__row_find(session, op->sequence);
   sure__assert(row != NULL && "an intent stays until it is completed");
@@ -173,7 +173,7 @@ void sure__memory_call(struct sure__memory *memory, struct sure_store_op *op) {
 }
 
 /* What SETTLE finds under the call id. */
-static enum sure_store_verdict find_call(const struct sure__session *session,
+static enum sure_store_verdict find_call(const struct sure__stored_session *session,
                                          const struct sure__row *row, uint64_t sequence) {
   if (session == NULL) {
     return SURE_STORE_LOST;
@@ -183,7 +183,7 @@ static enum sure_store_verdict find_call(const struct sure__session *session,
   return stale ? SURE_STORE_STALE : verdict;
 }
 
-static bool write_tombstones(struct sure__memory *memory, struct sure__session *session,
+static bool write_tombstones(struct sure__memory *memory, struct sure__stored_session *session,
                              const struct sure_store_op *op, struct sure__settlement settlement) {
   if (settlement.close_call) {
     bool room =
@@ -203,7 +203,8 @@ static bool write_tombstones(struct sure__memory *memory, struct sure__session *
 }
 
 void sure__memory_settle(struct sure__memory *memory, struct sure_store_op *op) {
-  struct sure__session *session = op->sequence == 0 ? NULL : sure__memory_session(memory, op);
+  struct sure__stored_session *session =
+      op->sequence == 0 ? NULL : sure__memory_session(memory, op);
   const struct sure__row *row = session == NULL ? NULL : sure__row_find(session, op->sequence);
   const struct sure__key *key = is_keyed(op) ? sure__key_find(&memory->keys, op) : NULL;
   struct sure__settlement settlement =

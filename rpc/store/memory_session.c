@@ -14,12 +14,12 @@ static uint64_t hash_id(const struct sure_session_id *id) {
   return hash;
 }
 
-struct sure__session *sure__session_find(const struct sure__sessions *sessions,
-                                         const struct sure_session_id *id,
-                                         struct sure_bytes principal) {
+struct sure__stored_session *sure__stored_session_find(const struct sure__stored_sessions *sessions,
+                                                       const struct sure_session_id *id,
+                                                       struct sure_bytes principal) {
   struct sure__link *link = sure__table_chain(&sessions->table, hash_id(id));
   for (; link != NULL; link = link->next) {
-    struct sure__session *session = (struct sure__session *)link;
+    struct sure__stored_session *session = (struct sure__stored_session *)link;
     if (memcmp(session->id.bytes, id->bytes, sizeof id->bytes) == 0) {
       return sure__bytes_equal(session->principal, principal) ? session : NULL;
     }
@@ -27,33 +27,34 @@ struct sure__session *sure__session_find(const struct sure__sessions *sessions,
   return NULL;
 }
 
-static void queue_append(struct sure__queue *queue, struct sure__session *session) {
+static void queue_append(struct sure__queue *queue, struct sure__stored_session *session) {
   session->previous = queue->tail;
   session->next = NULL;
   *(queue->tail != NULL ? &queue->tail->next : &queue->head) = session;
   queue->tail = session;
 }
 
-static void queue_remove(struct sure__queue *queue, struct sure__session *session) {
+static void queue_remove(struct sure__queue *queue, struct sure__stored_session *session) {
   *(session->previous != NULL ? &session->previous->next : &queue->head) = session->next;
   *(session->next != NULL ? &session->next->previous : &queue->tail) = session->previous;
 }
 
-static struct sure__queue *queue_of(struct sure__sessions *sessions, bool fenced) {
+static struct sure__queue *queue_of(struct sure__stored_sessions *sessions, bool fenced) {
   return fenced ? &sessions->fenced : &sessions->open;
 }
 
-struct sure__session *sure__session_create(struct sure__sessions *sessions,
-                                           const struct sure_session_id *id,
-                                           struct sure_bytes principal, int64_t now_ms) {
+struct sure__stored_session *sure__stored_session_create(struct sure__stored_sessions *sessions,
+                                                         const struct sure_session_id *id,
+                                                         struct sure_bytes principal,
+                                                         int64_t now_ms) {
   if (sessions->table.count >= sessions->count_max) {
     return NULL;
   }
-  struct sure__session *session = sure__alloc(sizeof *session + principal.len);
+  struct sure__stored_session *session = sure__alloc(sizeof *session + principal.len);
   if (session == NULL) {
     return NULL;
   }
-  *session = (struct sure__session){.link.hash = hash_id(id), .id = *id, .stamp_ms = now_ms};
+  *session = (struct sure__stored_session){.link.hash = hash_id(id), .id = *id, .stamp_ms = now_ms};
   if (!sure__table_insert(&sessions->table, &session->link)) {
     sure__free(session);
     return NULL;
@@ -68,15 +69,15 @@ struct sure__session *sure__session_create(struct sure__sessions *sessions,
   return session;
 }
 
-void sure__session_stamp(struct sure__sessions *sessions, struct sure__session *session,
-                         bool fenced, int64_t now_ms) {
+void sure__stored_session_stamp(struct sure__stored_sessions *sessions,
+                                struct sure__stored_session *session, bool fenced, int64_t now_ms) {
   queue_remove(queue_of(sessions, session->fenced), session);
   session->fenced = session->fenced || fenced;
   session->stamp_ms = now_ms;
   queue_append(queue_of(sessions, session->fenced), session);
 }
 
-static void free_session(struct sure__pool *pool, struct sure__session *session) {
+static void free_session(struct sure__pool *pool, struct sure__stored_session *session) {
   for (size_t i = 0; i < session->row_capacity; i++) {
     if (session->rows[i].sequence != 0) {
       sure__kept_unref(pool, session->rows[i].kept);
@@ -88,23 +89,23 @@ static void free_session(struct sure__pool *pool, struct sure__session *session)
   sure__free(session);
 }
 
-void sure__session_forget(struct sure__sessions *sessions, struct sure__pool *pool,
-                          struct sure__session *session) {
+void sure__stored_session_forget(struct sure__stored_sessions *sessions, struct sure__pool *pool,
+                                 struct sure__stored_session *session) {
   queue_remove(queue_of(sessions, session->fenced), session);
   sure__table_remove(&sessions->table, &session->link);
   free_session(pool, session);
 }
 
 static void free_link(void *pool, struct sure__link *link) {
-  free_session(pool, (struct sure__session *)link);
+  free_session(pool, (struct sure__stored_session *)link);
 }
 
-void sure__sessions_fini(struct sure__sessions *sessions, struct sure__pool *pool) {
+void sure__stored_sessions_fini(struct sure__stored_sessions *sessions, struct sure__pool *pool) {
   sure__table_fini(&sessions->table, free_link, pool);
 }
 
 /* The slot of `sequence`, or the empty one where it would go. */
-static size_t slot_of(const struct sure__session *session, uint64_t sequence) {
+static size_t slot_of(const struct sure__stored_session *session, uint64_t sequence) {
   size_t slot = sequence & (session->row_capacity - 1);
   while (session->rows[slot].sequence != 0 && session->rows[slot].sequence != sequence) {
     slot = (slot + 1) & (session->row_capacity - 1);
@@ -112,7 +113,7 @@ static size_t slot_of(const struct sure__session *session, uint64_t sequence) {
   return slot;
 }
 
-struct sure__row *sure__row_find(const struct sure__session *session, uint64_t sequence) {
+struct sure__row *sure__row_find(const struct sure__stored_session *session, uint64_t sequence) {
   if (session->row_count == 0 || sequence == 0) {
     return NULL;
   }
@@ -120,7 +121,7 @@ struct sure__row *sure__row_find(const struct sure__session *session, uint64_t s
   return row->sequence == sequence ? row : NULL;
 }
 
-static bool grow_rows(struct sure__session *session) {
+static bool grow_rows(struct sure__stored_session *session) {
   size_t capacity = session->row_capacity == 0 ? ROWS_INITIAL : 2 * session->row_capacity;
   struct sure__row *rows = sure__alloc(capacity * sizeof *rows);
   if (rows == NULL) {
@@ -139,7 +140,7 @@ static bool grow_rows(struct sure__session *session) {
   return true;
 }
 
-struct sure__row *sure__row_add(struct sure__session *session, struct sure__pool *pool,
+struct sure__row *sure__row_add(struct sure__stored_session *session, struct sure__pool *pool,
                                 uint64_t sequence, enum sure__row_state state) {
   sure__assert(sequence != 0 && "number 0 counts as acknowledged");
   bool half_full = 2 * (session->row_count + 1) > session->row_capacity;
@@ -154,7 +155,7 @@ struct sure__row *sure__row_add(struct sure__session *session, struct sure__pool
 }
 
 /* Empties a slot, and moves back what lies behind it and would not be found over the gap. */
-static void empty_slot(struct sure__session *session, size_t gap) {
+static void empty_slot(struct sure__stored_session *session, size_t gap) {
   size_t mask = session->row_capacity - 1;
   for (size_t i = (gap + 1) & mask; session->rows[i].sequence != 0; i = (i + 1) & mask) {
     size_t home = session->rows[i].sequence & mask;
@@ -166,7 +167,8 @@ static void empty_slot(struct sure__session *session, size_t gap) {
   session->rows[gap].sequence = 0;
 }
 
-void sure__row_drop(struct sure__session *session, struct sure__pool *pool, struct sure__row *row) {
+void sure__row_drop(struct sure__stored_session *session, struct sure__pool *pool,
+                    struct sure__row *row) {
   sure__kept_unref(pool, row->kept);
   session->intent_count -= row->state == SURE__ROW_INTENT;
   session->row_count--;
@@ -174,7 +176,7 @@ void sure__row_drop(struct sure__session *session, struct sure__pool *pool, stru
   empty_slot(session, (size_t)(row - session->rows));
 }
 
-void sure__row_record(struct sure__session *session, struct sure__row *row,
+void sure__row_record(struct sure__stored_session *session, struct sure__row *row,
                       struct sure__kept *kept) {
   sure__assert(row->state == SURE__ROW_INTENT && "only an intent becomes a record");
   row->state = SURE__ROW_RECORD;
@@ -182,7 +184,8 @@ void sure__row_record(struct sure__session *session, struct sure__row *row,
   session->intent_count--;
 }
 
-static void release(struct sure__session *session, struct sure__pool *pool, uint64_t sequence) {
+static void release(struct sure__stored_session *session, struct sure__pool *pool,
+                    uint64_t sequence) {
   struct sure__row *row = sure__row_find(session, sequence);
   if (row != NULL && row->state != SURE__ROW_INTENT) {
     sure__row_drop(session, pool, row);
@@ -190,7 +193,7 @@ static void release(struct sure__session *session, struct sure__pool *pool, uint
 }
 
 /* A drop moves rows back into slot `i`, which is looked at again, or into slots behind it. */
-static void release_by_scan(struct sure__session *session, struct sure__pool *pool,
+static void release_by_scan(struct sure__stored_session *session, struct sure__pool *pool,
                             struct sure_range span) {
   for (size_t i = 0; i < session->row_capacity; i++) {
     struct sure__row *row = &session->rows[i];
@@ -201,7 +204,7 @@ static void release_by_scan(struct sure__session *session, struct sure__pool *po
   }
 }
 
-void sure__rows_release(struct sure__session *session, struct sure__pool *pool,
+void sure__rows_release(struct sure__stored_session *session, struct sure__pool *pool,
                         struct sure_range span) {
   if (span.last - span.first >= session->row_capacity) {
     release_by_scan(session, pool, span);

@@ -30,13 +30,13 @@ struct sure__row {
   enum sure__row_state state;
 };
 
-struct sure__session {
+struct sure__stored_session {
   struct sure__link link;
   struct sure_session_id id;
   bool fenced;
   int64_t stamp_ms; /* when it was renewed last, or fenced */
-  struct sure__session *previous;
-  struct sure__session *next;
+  struct sure__stored_session *previous;
+  struct sure__stored_session *next;
   struct sure__ranges acked;
   struct sure__row *rows;
   size_t row_capacity; /* a power of two, or 0 */
@@ -47,11 +47,11 @@ struct sure__session {
 
 /* Sessions in the order of their stamps, oldest first. */
 struct sure__queue {
-  struct sure__session *head;
-  struct sure__session *tail;
+  struct sure__stored_session *head;
+  struct sure__stored_session *tail;
 };
 
-struct sure__sessions {
+struct sure__stored_sessions {
   struct sure__table table;
   struct sure__queue open;
   struct sure__queue fenced;
@@ -59,32 +59,34 @@ struct sure__sessions {
 };
 
 /* NULL unless there is one and it belongs to `principal` (S5). */
-struct sure__session *sure__session_find(const struct sure__sessions *sessions,
-                                         const struct sure_session_id *id,
-                                         struct sure_bytes principal);
+struct sure__stored_session *sure__stored_session_find(const struct sure__stored_sessions *sessions,
+                                                       const struct sure_session_id *id,
+                                                       struct sure_bytes principal);
 /* NULL: at the limit, or memory is short. */
-struct sure__session *sure__session_create(struct sure__sessions *sessions,
-                                           const struct sure_session_id *id,
-                                           struct sure_bytes principal, int64_t now_ms);
+struct sure__stored_session *sure__stored_session_create(struct sure__stored_sessions *sessions,
+                                                         const struct sure_session_id *id,
+                                                         struct sure_bytes principal,
+                                                         int64_t now_ms);
 /* Stamps it, open or fenced, and puts it at the end of its queue. A fenced session stays so. */
-void sure__session_stamp(struct sure__sessions *sessions, struct sure__session *session,
-                         bool fenced, int64_t now_ms);
+void sure__stored_session_stamp(struct sure__stored_sessions *sessions,
+                                struct sure__stored_session *session, bool fenced, int64_t now_ms);
 /* Frees it with its rows. */
-void sure__session_forget(struct sure__sessions *sessions, struct sure__pool *pool,
-                          struct sure__session *session);
-void sure__sessions_fini(struct sure__sessions *sessions, struct sure__pool *pool);
+void sure__stored_session_forget(struct sure__stored_sessions *sessions, struct sure__pool *pool,
+                                 struct sure__stored_session *session);
+void sure__stored_sessions_fini(struct sure__stored_sessions *sessions, struct sure__pool *pool);
 
 /* NULL: absent. A row stays where it is until the next add or drop in its session. */
-struct sure__row *sure__row_find(const struct sure__session *session, uint64_t sequence);
+struct sure__row *sure__row_find(const struct sure__stored_session *session, uint64_t sequence);
 /* A new row without a record. NULL: the pool's limit, or memory is short. */
-struct sure__row *sure__row_add(struct sure__session *session, struct sure__pool *pool,
+struct sure__row *sure__row_add(struct sure__stored_session *session, struct sure__pool *pool,
                                 uint64_t sequence, enum sure__row_state state);
-void sure__row_drop(struct sure__session *session, struct sure__pool *pool, struct sure__row *row);
+void sure__row_drop(struct sure__stored_session *session, struct sure__pool *pool,
+                    struct sure__row *row);
 /* An intent becomes a record; takes over a reference to `kept`, which may be NULL. */
-void sure__row_record(struct sure__session *session, struct sure__row *row,
+void sure__row_record(struct sure__stored_session *session, struct sure__row *row,
                       struct sure__kept *kept);
 /* Drops the records and tombstones among `span`. Intents stay until they are completed (S15). */
-void sure__rows_release(struct sure__session *session, struct sure__pool *pool,
+void sure__rows_release(struct sure__stored_session *session, struct sure__pool *pool,
                         struct sure_range span);
 
 /* A copy with one reference; NULL when the limit is reached or memory is short. */
