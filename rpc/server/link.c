@@ -116,19 +116,29 @@ static struct sure__link *link_new(struct sure_server *server, struct nng_stream
   return link;
 }
 
-/* Counted among the server's links. False when there are as many as may be, or it is stopping. */
+/* On the list of links, and held. False when there are as many as may be, or it is draining. */
 static bool admit(struct sure_server *server, struct sure__link *link) {
   pthread_mutex_lock(&server->lock);
   bool is_welcome =
       !server->is_draining && server->link_count < server->options.connection_count_max;
+  server->link_count++; /* until sure__link_free, in any case */
   if (is_welcome) {
     bool is_held = sure__connection_hold(link->connection);
     sure__assert(is_held && "it was not started yet");
     sure__list_append(&server->links, &link->of_server);
-    server->link_count++;
   }
   pthread_mutex_unlock(&server->lock);
   return is_welcome;
+}
+
+static bool introduce(struct sure_server *server, struct sure__link *link) {
+  /* Where a new session would live. */
+  struct sure__shard *shard = sure__shard_of(server, &link->peer.fresh_session);
+  atomic_store(&link->shard, shard);
+  pthread_mutex_lock(&shard->lock);
+  bool is_known = sure__server_accepted(&shard->engine, &link->peer, sure__clock_ms());
+  sure__shard_finish(shard);
+  return is_known;
 }
 
 void sure__link_open(struct sure_server *server, struct nng_stream *stream) {
@@ -137,26 +147,21 @@ void sure__link_open(struct sure_server *server, struct nng_stream *stream) {
     sure__log(&server->options.logger, SURE_LOG_ERROR, "connection refused: memory is short");
     return;
   }
-  struct sure__shard *shard =
-      sure__shard_of(server, &link->peer.fresh_session); /* where a new session would live */
-  atomic_store(&link->shard, shard);
-  pthread_mutex_lock(&shard->lock);
-  bool is_known = sure__server_accepted(&shard->engine, &link->peer, sure__clock_ms());
-  sure__shard_finish(shard);
-  if (is_known && admit(server, link)) {
+  bool is_welcome = admit(server, link);
+  if (is_welcome && introduce(server, link)) {
     sure__connection_start(link->connection);
     sure__connection_release(link->connection);
     return;
   }
-  sure__log(&server->options.logger, SURE_LOG_WARNING, "connection refused: too many, or draining");
-  if (is_known) {
-    shard = sure__link_lock(link);
-    sure__server_lost(&shard->engine, &link->peer);
-    sure__shard_finish(shard);
+  sure__log(&server->options.logger, SURE_LOG_WARNING, "connection refused: %s",
+            is_welcome ? "memory is short" : "too many, or draining");
+  if (is_welcome) {
+    pthread_mutex_lock(&server->lock);
+    sure__list_remove(&link->of_server);
+    pthread_mutex_unlock(&server->lock);
+    sure__connection_release(link->connection);
   }
-  sure__connection_free(link->connection);
-  sure__buffer_fini(&link->out);
-  sure__free(link);
+  sure__loop_reap(server, link); /* this thread is one of nng's and may not free it */
 }
 
 static bool is_any(const struct sure__link *link, uint64_t now_ms) {

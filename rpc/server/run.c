@@ -86,18 +86,28 @@ static struct sure_record local_failure(enum sure_code code, enum sure_reason re
   return (struct sure_record){.code = code, .reason = reason, .message = text_bytes(text)};
 }
 
+/* The handler said OK, but its reply can't be given. In a transaction that undoes the effect;
+ * outside of one the effect stays, and the record must say so (S8). */
+static struct sure_record unpackable(const struct sure_call *call, bool is_lasting,
+                                     const char *text, bool *out_recorded) {
+  if (call->method->plan.claims) {
+    *out_recorded = true;
+    return local_failure(SURE_RESOURCE_EXHAUSTED, SURE_REASON_REPLY_LOST, text);
+  }
+  *out_recorded = is_lasting;
+  return local_failure(SURE_RESOURCE_EXHAUSTED,
+                       is_lasting ? SURE_REASON_REPLY_TOO_LARGE : SURE_REASON_OVERLOADED, text);
+}
+
 static struct sure_record pack_reply(struct sure_call *call, const ProtobufCMessage *reply,
                                      bool *out_recorded) {
   size_t len = protobuf_c_message_get_packed_size(reply);
   if (len > call->reply_len_max) {
-    *out_recorded = true; /* it would be as large the next time (S8) */
-    return local_failure(SURE_RESOURCE_EXHAUSTED, SURE_REASON_REPLY_TOO_LARGE,
-                         "the reply is over the message size limit");
+    return unpackable(call, true, "the reply is over the message size limit", out_recorded);
   }
   uint8_t *bytes = sure__arena_alloc(&call->arena, len);
   if (bytes == NULL) {
-    *out_recorded = false;
-    return local_failure(SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED, "memory is short");
+    return unpackable(call, false, "memory is short for the reply", out_recorded);
   }
   protobuf_c_message_pack(reply, bytes);
   return (struct sure_record){.code = SURE_OK, .reply = {bytes, len}};
