@@ -143,8 +143,10 @@ static bool charge(void *user, struct sure_store_op *op, void *transaction,
     out_record->code = world->behaviour.code;
     world->memory_charges += world->behaviour.code == SURE_OK;
   }
-  if (world->behaviour.then != NULL) {
-    world->behaviour.then(world, transaction);
+  const struct behaviour *behaviour = &world->behaviour;
+  bool misbehaves = behaviour->then_for == 0 || behaviour->then_for == op->sequence;
+  if (behaviour->then != NULL && misbehaves) {
+    behaviour->then(world, transaction);
   }
   char text[32];
   int len = snprintf(text, sizeof text, "charge %llu", (unsigned long long)op->sequence);

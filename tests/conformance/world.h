@@ -39,6 +39,7 @@ struct behaviour {
   size_t reply_len;
   /* Runs after the charge; for handlers that misbehave. */
   void (*then)(struct world *world, sqlite3 *database);
+  uint64_t then_for; /* only for this sequence number; 0: for all */
 };
 
 struct world {
@@ -50,6 +51,7 @@ struct world {
   const char *vfs;
   struct behaviour behaviour;
   int memory_charges;   /* the bank of a store without tables */
+  sqlite3_stmt *left;   /* by a handler that misbehaves */
   int runs;             /* of handlers */
   int allocations_left; /* op memory fails after so many; negative: never */
   struct block *blocks; /* memory of ops */

@@ -1,0 +1,28 @@
+/* A VFS between SQLite and the system's, in which the n-th write or sync goes wrong.
+ *
+ * It counts the operations on the log (the -wal file) once it is armed. What it does there is one
+ * switch (misbehave), to which other disasters can be added. */
+#ifndef SURE_TESTS_CONFORMANCE_SHIM_VFS_H
+#define SURE_TESTS_CONFORMANCE_SHIM_VFS_H
+
+#include <stdbool.h>
+
+#define SHIM_VFS_NAME "sure-shim"
+
+enum shim_action {
+  SHIM_FAIL,         /* is not done, and says so */
+  SHIM_LIE,          /* is done, and says that it was not */
+  SHIM_TEAR,         /* is half done, and says that it was not */
+  SHIM_FULL,         /* is not done: the disk is full */
+  SHIM_KILL,         /* the process is killed just before */
+  SHIM_KILLED_AFTER, /* ... or just after */
+};
+
+/* Once for each process, before a store is opened with the name. */
+void shim_register(void);
+/* The `n`-th operation from now on, counted from 0, goes wrong. */
+void shim_arm(enum shim_action action, int n);
+/* Whether it came to that. Nothing goes wrong from now on. */
+bool shim_disarm(void);
+
+#endif
