@@ -14,6 +14,7 @@ struct shim_file {
 static sqlite3_vfs *real_vfs;
 static enum shim_action armed_action;
 static int operations_left = -1; /* until it goes wrong; negative: never */
+static int syncs_to_fail;
 static bool fired;
 
 void shim_arm(enum shim_action action, int n) {
@@ -24,6 +25,7 @@ void shim_arm(enum shim_action action, int n) {
 
 bool shim_disarm(void) {
   operations_left = -1;
+  syncs_to_fail = 0;
   return fired;
 }
 
@@ -48,6 +50,9 @@ static int misbehave(sqlite3_file *file, const void *data, int len, sqlite3_int6
   switch (armed_action) {
   case SHIM_FAIL:
     return SQLITE_IOERR_WRITE;
+  case SHIM_LIE_STAY:
+    syncs_to_fail = 1;
+    /* fall through */
   case SHIM_LIE:
     (void)real_write(file, data, len, offset);
     return SQLITE_IOERR_WRITE;
@@ -59,7 +64,7 @@ static int misbehave(sqlite3_file *file, const void *data, int len, sqlite3_int6
   case SHIM_KILL:
     (void)raise(SIGKILL);
     break;
-  case SHIM_KILLED_AFTER:
+  case SHIM_KILL_AFTER:
     (void)real_write(file, data, len, offset);
     (void)raise(SIGKILL);
     break;
@@ -79,8 +84,12 @@ static int shim_sync(sqlite3_file *file, int flags) {
     (void)raise(SIGKILL);
   }
   int code = real_of(file)->pMethods->xSync(real_of(file), flags);
-  if (wrong && armed_action == SHIM_KILLED_AFTER) {
+  if (wrong && armed_action == SHIM_KILL_AFTER) {
     (void)raise(SIGKILL);
+  }
+  if (((struct shim_file *)file)->is_log && syncs_to_fail > 0) {
+    syncs_to_fail--;
+    wrong = true;
   }
   return wrong ? SQLITE_IOERR_FSYNC : code;
 }

@@ -10,12 +10,13 @@
 #define SHIM_VFS_NAME "sure-shim"
 
 enum shim_action {
-  SHIM_FAIL,         /* is not done, and says so */
-  SHIM_LIE,          /* is done, and says that it was not */
-  SHIM_TEAR,         /* is half done, and says that it was not */
-  SHIM_FULL,         /* is not done: the disk is full */
-  SHIM_KILL,         /* the process is killed just before */
-  SHIM_KILLED_AFTER, /* ... or just after */
+  SHIM_FAIL,      /* is not done, and says so */
+  SHIM_LIE,       /* is done, and says that it was not */
+  SHIM_LIE_STAY,  /* the same, and the log can't be wound up next: the lie stays in it */
+  SHIM_TEAR,      /* is half done, and says that it was not */
+  SHIM_FULL,      /* is not done: the disk is full */
+  SHIM_KILL,      /* the process is killed just before */
+  SHIM_KILL_AFTER /* ... or just after */
 };
 
 /* Once for each process, before a store is opened with the name. */

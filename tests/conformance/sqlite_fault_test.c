@@ -100,6 +100,11 @@ static void a_commit_that_succeeds_and_reports_an_error_doubles_nothing(void **s
   each_is_once(SHIM_LIE);
 }
 
+static void a_commit_that_is_found_after_its_error_is_answered_as_recorded(void **state) {
+  (void)state;
+  each_is_once(SHIM_LIE_STAY);
+}
+
 static void a_write_that_is_torn_doubles_nothing(void **state) {
   (void)state;
   each_is_once(SHIM_TEAR);
@@ -153,7 +158,7 @@ static void a_kill_before_a_write_doubles_nothing(void **state) {
 
 static void a_kill_after_a_write_doubles_nothing(void **state) {
   (void)state;
-  each_is_once_after_death(SHIM_KILLED_AFTER);
+  each_is_once_after_death(SHIM_KILL_AFTER);
 }
 
 int main(void) {
@@ -161,6 +166,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_write_that_fails_doubles_nothing),
       cmocka_unit_test(a_commit_that_succeeds_and_reports_an_error_doubles_nothing),
+      cmocka_unit_test(a_commit_that_is_found_after_its_error_is_answered_as_recorded),
       cmocka_unit_test(a_write_that_is_torn_doubles_nothing),
       cmocka_unit_test(a_full_disk_doubles_nothing),
       cmocka_unit_test(a_kill_before_a_write_doubles_nothing),
