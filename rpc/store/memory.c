@@ -80,14 +80,13 @@ static enum sure_store_verdict renew(struct sure__memory *memory, const struct s
   return SURE_STORE_DONE;
 }
 
-/* Both queues are in the order of their stamps, so the oldest are at the head. A fenced session
- * that still has an intent goes to the end, for another retention. */
+/* A fenced session that still has an intent goes to the end of its list, for another retention. */
 static enum sure_store_verdict sweep(struct sure__memory *memory, struct sure_store_op *op) {
   struct sure__stored_sessions *sessions = &memory->sessions;
   struct sure__stored_session *session;
   size_t left = SWEEP_MAX;
   op->swept_count = 0;
-  for (; left > 0 && (session = sessions->fenced.head) != NULL &&
+  for (; left > 0 && (session = sure__stored_session_oldest(sessions, true)) != NULL &&
          op->now_ms - session->stamp_ms > op->retention_ms;
        left--) {
     if (session->intent_count > 0) {
@@ -97,7 +96,7 @@ static enum sure_store_verdict sweep(struct sure__memory *memory, struct sure_st
     sure__stored_session_forget(sessions, &memory->pool, session);
     op->swept_count++;
   }
-  for (; left > 0 && (session = sessions->open.head) != NULL &&
+  for (; left > 0 && (session = sure__stored_session_oldest(sessions, false)) != NULL &&
          op->now_ms - session->stamp_ms > op->lease_ms;
        left--) {
     sure__stored_session_stamp(sessions, session, true, op->now_ms);
@@ -182,8 +181,9 @@ enum sure_code sure_memory_store_open(const struct sure_memory_store_options *op
   memory->base.allow_volatile_keys = given.allow_volatile_keys;
   memory->session_records_max =
       given.session_records_max != 0 ? given.session_records_max : SURE_SESSION_RECORDS_MAX_DEFAULT;
-  memory->sessions.count_max =
-      given.sessions_max != 0 ? given.sessions_max : SURE_SESSIONS_MAX_DEFAULT;
+  sure__stored_sessions_init(
+      &memory->sessions, given.sessions_max != 0 ? given.sessions_max : SURE_SESSIONS_MAX_DEFAULT);
+  sure__keys_init(&memory->keys);
   memory->pool.used_len_max =
       given.len_max != 0 ? given.len_max : SURE_MEMORY_STORE_LEN_MAX_DEFAULT;
   pthread_mutex_init(&memory->lock, NULL);

@@ -12,7 +12,7 @@ struct sure__memory {
   pthread_mutex_t lock;     /* of everything below; not held while a handler runs */
   pthread_mutex_t run_lock; /* handlers of CALL run one after the other, as on a writer */
   struct sure__stored_sessions sessions;
-  struct sure__table keys;
+  struct sure__keys keys;
   struct sure__pool pool;
 };
 

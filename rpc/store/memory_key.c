@@ -19,25 +19,29 @@ static bool matches(const struct sure__key *key, const struct sure_store_op *op)
          sure__bytes_equal(bytes, op->key);
 }
 
-struct sure__key *sure__key_find(const struct sure__table *keys, const struct sure_store_op *op) {
-  uint64_t hash = hash_key(op);
-  for (struct sure__link *link = sure__table_chain(keys, hash); link != NULL; link = link->next) {
-    if (link->hash == hash && matches((struct sure__key *)link, op)) {
-      return (struct sure__key *)link;
+void sure__keys_init(struct sure__keys *keys) {
+  sure__index_init(&keys->by_name);
+  sure__list_init(&keys->all);
+}
+
+struct sure__key *sure__key_find(const struct sure__keys *keys, const struct sure_store_op *op) {
+  struct sure__index_link *link = sure__index_find(&keys->by_name, hash_key(op));
+  for (; link != NULL; link = sure__index_next(link)) {
+    struct sure__key *key = sure__container_of(link, struct sure__key, by_name);
+    if (matches(key, op)) {
+      return key;
     }
   }
   return NULL;
 }
 
-struct sure__key *sure__key_add(struct sure__table *keys, struct sure__pool *pool,
+struct sure__key *sure__key_add(struct sure__keys *keys, struct sure__pool *pool,
                                 const struct sure_store_op *op, enum sure__row_state state) {
-  size_t size = size_of(op->principal.len, op->key.len);
-  struct sure__key *key = sure__pool_take(pool, size);
+  struct sure__key *key = sure__pool_take(pool, size_of(op->principal.len, op->key.len));
   if (key == NULL) {
     return NULL;
   }
-  *key = (struct sure__key){.link.hash = hash_key(op),
-                            .state = state,
+  *key = (struct sure__key){.state = state,
                             .method = op->method,
                             .fingerprint = op->fingerprint,
                             .principal_len = (uint16_t)op->principal.len,
@@ -46,24 +50,21 @@ struct sure__key *sure__key_add(struct sure__table *keys, struct sure__pool *poo
     memcpy(key->bytes, op->principal.data, op->principal.len);
   }
   memcpy(key->bytes + op->principal.len, op->key.data, op->key.len);
-  if (!sure__table_insert(keys, &key->link)) {
-    sure__pool_give(pool, key, size);
-    return NULL;
-  }
+  sure__index_add(&keys->by_name, &key->by_name, hash_key(op));
+  sure__list_append(&keys->all, &key->link);
   return key;
 }
 
-static void free_key(void *pool, struct sure__link *link) {
-  struct sure__key *key = (struct sure__key *)link;
+void sure__key_drop(struct sure__keys *keys, struct sure__pool *pool, struct sure__key *key) {
+  sure__list_remove(&key->link);
+  sure__index_remove(&keys->by_name, &key->by_name);
   sure__kept_unref(pool, key->kept);
   sure__pool_give(pool, key, size_of(key->principal_len, key->key_len));
 }
 
-void sure__key_drop(struct sure__table *keys, struct sure__pool *pool, struct sure__key *key) {
-  sure__table_remove(keys, &key->link);
-  free_key(pool, &key->link);
-}
-
-void sure__keys_fini(struct sure__table *keys, struct sure__pool *pool) {
-  sure__table_fini(keys, free_key, pool);
+void sure__keys_fini(struct sure__keys *keys, struct sure__pool *pool) {
+  while (!sure__list_is_empty(&keys->all)) {
+    sure__key_drop(keys, pool, sure__container_of(keys->all.next, struct sure__key, link));
+  }
+  sure__index_fini(&keys->by_name);
 }

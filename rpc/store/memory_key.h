@@ -5,7 +5,8 @@
 #include "rpc/store/memory_session.h"
 
 struct sure__key {
-  struct sure__link link;
+  struct sure__index_link by_name;
+  struct sure__list link;
   enum sure__row_state state;
   uint64_t method;
   struct sure_fingerprint fingerprint;
@@ -15,12 +16,19 @@ struct sure__key {
   uint8_t bytes[]; /* principal, then key */
 };
 
+struct sure__keys {
+  struct sure__index by_name;
+  struct sure__list all;
+};
+
+void sure__keys_init(struct sure__keys *keys);
+void sure__keys_fini(struct sure__keys *keys, struct sure__pool *pool);
+
 /* The key of `op`; NULL: absent. */
-struct sure__key *sure__key_find(const struct sure__table *keys, const struct sure_store_op *op);
+struct sure__key *sure__key_find(const struct sure__keys *keys, const struct sure_store_op *op);
 /* NULL: the pool's limit, or memory is short. */
-struct sure__key *sure__key_add(struct sure__table *keys, struct sure__pool *pool,
+struct sure__key *sure__key_add(struct sure__keys *keys, struct sure__pool *pool,
                                 const struct sure_store_op *op, enum sure__row_state state);
-void sure__key_drop(struct sure__table *keys, struct sure__pool *pool, struct sure__key *key);
-void sure__keys_fini(struct sure__table *keys, struct sure__pool *pool);
+void sure__key_drop(struct sure__keys *keys, struct sure__pool *pool, struct sure__key *key);
 
 #endif

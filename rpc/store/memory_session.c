@@ -14,12 +14,20 @@ static uint64_t hash_id(const struct sure_session_id *id) {
   return hash;
 }
 
+void sure__stored_sessions_init(struct sure__stored_sessions *sessions, size_t count_max) {
+  sure__index_init(&sessions->by_id);
+  sure__list_init(&sessions->open);
+  sure__list_init(&sessions->fenced);
+  sessions->count_max = count_max;
+}
+
 struct sure__stored_session *sure__stored_session_find(const struct sure__stored_sessions *sessions,
                                                        const struct sure_session_id *id,
                                                        struct sure_bytes principal) {
-  struct sure__link *link = sure__table_chain(&sessions->table, hash_id(id));
-  for (; link != NULL; link = link->next) {
-    struct sure__stored_session *session = (struct sure__stored_session *)link;
+  struct sure__index_link *link = sure__index_find(&sessions->by_id, hash_id(id));
+  for (; link != NULL; link = sure__index_next(link)) {
+    struct sure__stored_session *session =
+        sure__container_of(link, struct sure__stored_session, by_id);
     if (memcmp(session->id.bytes, id->bytes, sizeof id->bytes) == 0) {
       return sure__bytes_equal(session->principal, principal) ? session : NULL;
     }
@@ -27,54 +35,47 @@ struct sure__stored_session *sure__stored_session_find(const struct sure__stored
   return NULL;
 }
 
-static void queue_append(struct sure__queue *queue, struct sure__stored_session *session) {
-  session->previous = queue->tail;
-  session->next = NULL;
-  *(queue->tail != NULL ? &queue->tail->next : &queue->head) = session;
-  queue->tail = session;
-}
-
-static void queue_remove(struct sure__queue *queue, struct sure__stored_session *session) {
-  *(session->previous != NULL ? &session->previous->next : &queue->head) = session->next;
-  *(session->next != NULL ? &session->next->previous : &queue->tail) = session->previous;
-}
-
-static struct sure__queue *queue_of(struct sure__stored_sessions *sessions, bool fenced) {
-  return fenced ? &sessions->fenced : &sessions->open;
-}
-
 struct sure__stored_session *sure__stored_session_create(struct sure__stored_sessions *sessions,
                                                          const struct sure_session_id *id,
                                                          struct sure_bytes principal,
                                                          int64_t now_ms) {
-  if (sessions->table.count >= sessions->count_max) {
+  if (sessions->by_id.count >= sessions->count_max) {
     return NULL;
   }
   struct sure__stored_session *session = sure__alloc(sizeof *session + principal.len);
   if (session == NULL) {
     return NULL;
   }
-  *session = (struct sure__stored_session){.link.hash = hash_id(id), .id = *id, .stamp_ms = now_ms};
-  if (!sure__table_insert(&sessions->table, &session->link)) {
-    sure__free(session);
-    return NULL;
-  }
+  *session = (struct sure__stored_session){.id = *id, .stamp_ms = now_ms};
   sure__ranges_init(&session->acked);
   uint8_t *copy = (uint8_t *)(session + 1);
   if (principal.len > 0) {
     memcpy(copy, principal.data, principal.len);
   }
   session->principal = (struct sure_bytes){.data = copy, .len = principal.len};
-  queue_append(&sessions->open, session);
+  sure__index_add(&sessions->by_id, &session->by_id, hash_id(id));
+  sure__list_append(&sessions->open, &session->link);
   return session;
+}
+
+static struct sure__list *list_of(struct sure__stored_sessions *sessions, bool fenced) {
+  return fenced ? &sessions->fenced : &sessions->open;
+}
+
+struct sure__stored_session *sure__stored_session_oldest(struct sure__stored_sessions *sessions,
+                                                         bool fenced) {
+  struct sure__list *list = list_of(sessions, fenced);
+  return sure__list_is_empty(list)
+             ? NULL
+             : sure__container_of(list->next, struct sure__stored_session, link);
 }
 
 void sure__stored_session_stamp(struct sure__stored_sessions *sessions,
                                 struct sure__stored_session *session, bool fenced, int64_t now_ms) {
-  queue_remove(queue_of(sessions, session->fenced), session);
+  sure__list_remove(&session->link);
   session->fenced = session->fenced || fenced;
   session->stamp_ms = now_ms;
-  queue_append(queue_of(sessions, session->fenced), session);
+  sure__list_append(list_of(sessions, session->fenced), &session->link);
 }
 
 static void free_session(struct sure__pool *pool, struct sure__stored_session *session) {
@@ -91,17 +92,19 @@ static void free_session(struct sure__pool *pool, struct sure__stored_session *s
 
 void sure__stored_session_forget(struct sure__stored_sessions *sessions, struct sure__pool *pool,
                                  struct sure__stored_session *session) {
-  queue_remove(queue_of(sessions, session->fenced), session);
-  sure__table_remove(&sessions->table, &session->link);
+  sure__list_remove(&session->link);
+  sure__index_remove(&sessions->by_id, &session->by_id);
   free_session(pool, session);
 }
 
-static void free_link(void *pool, struct sure__link *link) {
-  free_session(pool, (struct sure__stored_session *)link);
-}
-
 void sure__stored_sessions_fini(struct sure__stored_sessions *sessions, struct sure__pool *pool) {
-  sure__table_fini(&sessions->table, free_link, pool);
+  for (int fenced = 0; fenced <= 1; fenced++) {
+    struct sure__stored_session *session;
+    while ((session = sure__stored_session_oldest(sessions, fenced)) != NULL) {
+      sure__stored_session_forget(sessions, pool, session);
+    }
+  }
+  sure__index_fini(&sessions->by_id);
 }
 
 /* The slot of `sequence`, or the empty one where it would go. */

@@ -8,10 +8,11 @@
 
 #include <sure/store.h>
 
+#include "rpc/core/index.h"
+#include "rpc/core/list.h"
 #include "rpc/core/ranges.h"
 #include "rpc/store/decide.h"
 #include "rpc/store/memory_pool.h"
-#include "rpc/store/table.h"
 
 /* A record as it is kept. A keyed call's row and its key share one. */
 struct sure__kept {
@@ -31,12 +32,11 @@ struct sure__row {
 };
 
 struct sure__stored_session {
-  struct sure__link link;
+  struct sure__index_link by_id;
+  struct sure__list link; /* of `open` or `fenced` */
   struct sure_session_id id;
   bool fenced;
   int64_t stamp_ms; /* when it was renewed last, or fenced */
-  struct sure__stored_session *previous;
-  struct sure__stored_session *next;
   struct sure__ranges acked;
   struct sure__row *rows;
   size_t row_capacity; /* a power of two, or 0 */
@@ -45,18 +45,16 @@ struct sure__stored_session {
   struct sure_bytes principal; /* in the same block */
 };
 
-/* Sessions in the order of their stamps, oldest first. */
-struct sure__queue {
-  struct sure__stored_session *head;
-  struct sure__stored_session *tail;
-};
-
+/* Both lists are in the order of their sessions' stamps, oldest first. */
 struct sure__stored_sessions {
-  struct sure__table table;
-  struct sure__queue open;
-  struct sure__queue fenced;
+  struct sure__index by_id;
+  struct sure__list open;
+  struct sure__list fenced;
   size_t count_max;
 };
+
+void sure__stored_sessions_init(struct sure__stored_sessions *sessions, size_t count_max);
+void sure__stored_sessions_fini(struct sure__stored_sessions *sessions, struct sure__pool *pool);
 
 /* NULL unless there is one and it belongs to `principal` (S5). */
 struct sure__stored_session *sure__stored_session_find(const struct sure__stored_sessions *sessions,
@@ -67,13 +65,15 @@ struct sure__stored_session *sure__stored_session_create(struct sure__stored_ses
                                                          const struct sure_session_id *id,
                                                          struct sure_bytes principal,
                                                          int64_t now_ms);
-/* Stamps it, open or fenced, and puts it at the end of its queue. A fenced session stays so. */
+/* The oldest of the open or of the fenced ones; NULL: none. */
+struct sure__stored_session *sure__stored_session_oldest(struct sure__stored_sessions *sessions,
+                                                         bool fenced);
+/* Stamps it, open or fenced, and puts it at the end of its list. A fenced session stays so. */
 void sure__stored_session_stamp(struct sure__stored_sessions *sessions,
                                 struct sure__stored_session *session, bool fenced, int64_t now_ms);
 /* Frees it with its rows. */
 void sure__stored_session_forget(struct sure__stored_sessions *sessions, struct sure__pool *pool,
                                  struct sure__stored_session *session);
-void sure__stored_sessions_fini(struct sure__stored_sessions *sessions, struct sure__pool *pool);
 
 /* NULL: absent. A row stays where it is until the next add or drop in its session. */
 struct sure__row *sure__row_find(const struct sure__stored_session *session, uint64_t sequence);

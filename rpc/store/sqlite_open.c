@@ -278,6 +278,7 @@ static bool init(struct sure__sqlite *store, const struct sure_sqlite_store_opti
   store->base = (struct sure_store){
       .ops = &sure__sqlite_ops, .durable = true, .blocks = true, .allow_volatile_keys = true};
   store->options = *options;
+  sure__sqlite_sessions_init(store);
   pthread_mutex_init(&store->readers_lock, NULL);
   if (store->options.busy_timeout_ms == 0) {
     store->options.busy_timeout_ms = BUSY_TIMEOUT_MS_DEFAULT;

@@ -15,9 +15,10 @@ static uint64_t hash_id(const struct sure_session_id *id) {
 
 static struct sure__sqlite_session *find_read(const struct sure__sqlite *store,
                                               const struct sure_session_id *id) {
-  struct sure__link *link = sure__table_chain(&store->sessions, hash_id(id));
-  for (; link != NULL; link = link->next) {
-    struct sure__sqlite_session *session = (struct sure__sqlite_session *)link;
+  struct sure__index_link *link = sure__index_find(&store->sessions, hash_id(id));
+  for (; link != NULL; link = sure__index_next(link)) {
+    struct sure__sqlite_session *session =
+        sure__container_of(link, struct sure__sqlite_session, by_id);
     if (memcmp(session->id.bytes, id->bytes, sizeof id->bytes) == 0) {
       return session;
     }
@@ -25,9 +26,7 @@ static struct sure__sqlite_session *find_read(const struct sure__sqlite *store,
   return NULL;
 }
 
-static void free_session(void *user, struct sure__link *link) {
-  (void)user;
-  struct sure__sqlite_session *session = (struct sure__sqlite_session *)link;
+static void free_session(struct sure__sqlite_session *session) {
   sure__ranges_fini(&session->acked);
   sure__free(session);
 }
@@ -60,7 +59,6 @@ static struct sure__sqlite_session *decode(struct sure__sqlite *store, sqlite3_s
     return NULL;
   }
   *session = (struct sure__sqlite_session){
-      .link.hash = hash_id(&op->session),
       .id = op->session,
       .handle = sqlite3_column_int64(statement, 0),
       .fenced = sqlite3_column_int(statement, 2) != 0,
@@ -76,13 +74,12 @@ static struct sure__sqlite_session *decode(struct sure__sqlite *store, sqlite3_s
   sure__ranges_init(&session->acked);
   store->error = decode_ranges(&session->acked, (uint64_t)sqlite3_column_int64(statement, 4),
                                sure__sqlite_column_bytes(statement, 5));
-  if (store->error == SQLITE_OK && !sure__table_insert(&store->sessions, &session->link)) {
-    store->error = SQLITE_NOMEM;
-  }
   if (store->error != SQLITE_OK) {
-    free_session(NULL, &session->link);
+    free_session(session);
     return NULL;
   }
+  sure__index_add(&store->sessions, &session->by_id, hash_id(&session->id));
+  sure__list_append(&store->session_list, &session->link);
   return session;
 }
 
@@ -132,8 +129,9 @@ bool sure__sqlite_session_forget(struct sure__sqlite *store, int64_t handle) {
 
 bool sure__sqlite_session_delete(struct sure__sqlite *store, struct sure__sqlite_session *session) {
   int64_t handle = session->handle;
-  sure__table_remove(&store->sessions, &session->link);
-  free_session(NULL, &session->link);
+  sure__list_remove(&session->link);
+  sure__index_remove(&store->sessions, &session->by_id);
+  free_session(session);
   return sure__sqlite_session_forget(store, handle);
 }
 
@@ -163,18 +161,28 @@ static bool write_back(struct sure__sqlite *store, const struct sure__sqlite_ses
 }
 
 bool sure__sqlite_sessions_flush(struct sure__sqlite *store) {
-  for (size_t i = 0; i < store->sessions.bucket_count; i++) {
-    for (struct sure__link *link = store->sessions.buckets[i]; link != NULL; link = link->next) {
-      struct sure__sqlite_session *session = (struct sure__sqlite_session *)link;
-      if (session->dirty && !write_back(store, session)) {
-        return false;
-      }
-      session->dirty = false;
+  struct sure__list *link = store->session_list.next;
+  for (; link != &store->session_list; link = link->next) {
+    struct sure__sqlite_session *session =
+        sure__container_of(link, struct sure__sqlite_session, link);
+    if (session->dirty && !write_back(store, session)) {
+      return false;
     }
+    session->dirty = false;
   }
   return true;
 }
 
+void sure__sqlite_sessions_init(struct sure__sqlite *store) {
+  sure__index_init(&store->sessions);
+  sure__list_init(&store->session_list);
+}
+
 void sure__sqlite_sessions_drop(struct sure__sqlite *store) {
-  sure__table_fini(&store->sessions, free_session, NULL);
+  struct sure__list *link;
+  while ((link = sure__list_pop(&store->session_list)) != NULL) {
+    free_session(sure__container_of(link, struct sure__sqlite_session, link));
+  }
+  sure__index_fini(&store->sessions);
+  sure__sqlite_sessions_init(store);
 }

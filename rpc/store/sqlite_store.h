@@ -20,9 +20,10 @@
 #include <pthread.h>
 #include <sure/sqlite.h>
 
+#include "rpc/core/index.h"
+#include "rpc/core/list.h"
 #include "rpc/core/ranges.h"
 #include "rpc/store/decide.h"
-#include "rpc/store/table.h"
 
 enum sure__sqlite_statement {
 #define SURE__STATEMENT_ENUM(name, sql) SURE__SQL_##name,
@@ -40,7 +41,8 @@ enum sure__sqlite_guard {
 
 /* A session as a batch sees it: read once, since the write lock is held, and written back once. */
 struct sure__sqlite_session {
-  struct sure__link link;
+  struct sure__index_link by_id;
+  struct sure__list link;
   struct sure_session_id id;
   int64_t handle;
   bool fenced;
@@ -66,13 +68,14 @@ struct sure__sqlite {
   sqlite3 *database; /* the writer */
   sqlite3_stmt *statements[SURE__SQL_COUNT];
   enum sure__sqlite_guard guard;
-  struct sure__table sessions; /* of this batch */
-  int64_t epoch;               /* names this process among the owners of intents */
-  int64_t batch;               /* the number of the transaction, in sure_owners */
-  int error;                   /* SQLite's code that voids the transaction, or SQLITE_OK */
-  bool handler_left;           /* a handler has ended the transaction */
-  bool ran;                    /* a handler ran in this transaction */
-  bool broken;                 /* nothing is known any more: every op fails */
+  struct sure__index sessions; /* of this batch, by id */
+  struct sure__list session_list;
+  int64_t epoch;     /* names this process among the owners of intents */
+  int64_t batch;     /* the number of the transaction, in sure_owners */
+  int error;         /* SQLite's code that voids the transaction, or SQLITE_OK */
+  bool handler_left; /* a handler has ended the transaction */
+  bool ran;          /* a handler ran in this transaction */
+  bool broken;       /* nothing is known any more: every op fails */
   pthread_mutex_t readers_lock;
   struct sure__sqlite_reader *readers; /* idle ones */
   size_t reader_count;
@@ -115,6 +118,7 @@ bool sure__sqlite_run_plain(struct sure__sqlite *store, enum sure__sqlite_statem
 struct sure_bytes sure__sqlite_column_bytes(sqlite3_stmt *statement, int column);
 
 /* sqlite_session */
+void sure__sqlite_sessions_init(struct sure__sqlite *store);
 /* The session that `op` names; NULL if there is none of that principal. */
 bool sure__sqlite_session(struct sure__sqlite *store, const struct sure_store_op *op,
                           struct sure__sqlite_session **out_session);
