@@ -19,6 +19,8 @@
 
 /* How often an op alone is tried whose COMMIT fails and is found undone. */
 #define ATTEMPTS_MAX 3
+/* Pages in the log from which on a commit folds it into the file: SQLite's own default. */
+#define CHECKPOINT_FRAMES 1000
 
 enum outcome { COMMITTED, HELD, VOID, UNDONE, BROKEN };
 
@@ -64,6 +66,24 @@ static bool is_fsync_error(int code) {
          primary(code) == SQLITE_CORRUPT || primary(code) == SQLITE_NOTADB;
 }
 
+/* Folds the log into the file. SQLite's own way to do so forgets an fsync that failed, and tries
+ * again with pages that the system may have dropped meanwhile. The commit stands in any case. */
+static int checkpoint(void *user, sqlite3 *database, const char *name, int frame_count) {
+  struct sure__sqlite *store = user;
+  if (frame_count >= CHECKPOINT_FRAMES) {
+    int code = sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (is_fsync_error(code)) {
+      sure__sqlite_log(store, SURE_LOG_ERROR, "the log can't be folded into the file", code);
+      store->broken = true;
+    }
+  }
+  return SQLITE_OK;
+}
+
+void sure__sqlite_checkpoint_install(struct sure__sqlite *store) {
+  (void)sqlite3_wal_hook(store->database, checkpoint, store);
+}
+
 static void roll_back(struct sure__sqlite *store) {
   sure__sqlite_sessions_drop(store);
   int error = store->error;
@@ -84,8 +104,7 @@ static bool mark(struct sure__sqlite *store) {
 static bool reconnect(struct sure__sqlite *store) {
   sure__sqlite_finalize(store);
   sqlite3_close_v2(store->database);
-  return sure__sqlite_connect(store, &store->database) == SQLITE_OK &&
-         sure__sqlite_guard_install(store->database, &store->guard) == SQLITE_OK &&
+  return sure__sqlite_connect_writer(store) == SQLITE_OK &&
          sure__sqlite_prepare(store) == SQLITE_OK;
 }
 

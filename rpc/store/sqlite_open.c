@@ -79,6 +79,15 @@ int sure__sqlite_connect(const struct sure__sqlite *store, sqlite3 **out_databas
                       NULL, NULL);
 }
 
+int sure__sqlite_connect_writer(struct sure__sqlite *store) {
+  int code = sure__sqlite_connect(store, &store->database);
+  if (code == SQLITE_OK) {
+    code = sure__sqlite_guard_install(store->database, &store->guard);
+    sure__sqlite_checkpoint_install(store);
+  }
+  return code;
+}
+
 /* The path as a URI that opens the file without locks and without touching anything. Such a view
  * may be torn, so it may refuse but never approve. NULL when memory is short. */
 static char *immutable_uri(const char *path) {
@@ -228,11 +237,10 @@ static enum sure_code open_database(struct sure__sqlite *store, struct reason re
     return code;
   }
   bool had_log = exists(store->path, "-wal");
-  int sqlite_code = sure__sqlite_connect(store, &store->database);
+  int sqlite_code = sure__sqlite_connect_writer(store);
   if (sqlite_code != SQLITE_OK) {
     return say_sqlite(reason, store->path, store->database, sqlite_code);
   }
-  (void)sure__sqlite_guard_install(store->database, &store->guard);
   code = in_transaction(store, reason);
   if (code != SURE_OK) {
     /* Another process's log is not ours to fold into the file when the open is refused. */

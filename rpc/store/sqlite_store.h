@@ -85,6 +85,8 @@ struct sure__sqlite {
 /* A connection with the pragmas of all: SQLITE_OK, or an error code and a connection that may only
  * be asked for its message and closed. */
 int sure__sqlite_connect(const struct sure__sqlite *store, sqlite3 **out_database);
+/* The writer's, with its authorizer and its checkpoints. */
+int sure__sqlite_connect_writer(struct sure__sqlite *store);
 void sure__sqlite_log(const struct sure__sqlite *store, enum sure_log_level level, const char *what,
                       int code);
 
@@ -181,6 +183,7 @@ bool sure__sqlite_complete(struct sure__sqlite *store, struct sure_store_op *op)
 bool sure__sqlite_settle(struct sure__sqlite *store, struct sure_store_op *op);
 
 /* sqlite_batch */
+void sure__sqlite_checkpoint_install(struct sure__sqlite *store);
 void sure__sqlite_submit(struct sure_store *store, struct sure_store_op *const *ops, size_t count,
                          sure_store_done_fn *done, void *user);
 
