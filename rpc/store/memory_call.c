@@ -110,11 +110,10 @@ static void record_key(struct sure__key *key, struct sure__kept *kept) {
  * room, it is kept without its reply. */
 static void keep(struct sure__memory *memory, struct sure__stored_session *session,
                  struct sure__row *row, struct sure_store_op *op) {
-  struct sure__kept *kept = sure__kept_take(&memory->pool, &op->record);
-  sure__row_record(session, row, kept);
+  sure__row_record(session, &memory->pool, row, &op->record);
   struct sure__key *key = is_keyed(op) ? sure__key_find(&memory->keys, op) : NULL;
   if (key != NULL && key->state == SURE__ROW_INTENT) {
-    record_key(key, kept);
+    record_key(key, row->kept);
   }
   if (sure__ranges_contains(&session->acked, op->sequence)) {
     sure__row_drop(session, &memory->pool, row); /* acknowledged while it ran */

@@ -78,6 +78,37 @@ void sure__stored_session_stamp(struct sure__stored_sessions *sessions,
   sure__list_append(list_of(sessions, session->fenced), &session->link);
 }
 
+static size_t kept_size(size_t message_len, size_t reply_len) {
+  return sizeof(struct sure__kept) + message_len + reply_len;
+}
+
+/* A copy with one reference; NULL when the limit is reached or memory is short. */
+static struct sure__kept *take_kept(struct sure__pool *pool, const struct sure_record *record) {
+  struct sure__kept *kept =
+      sure__pool_take(pool, kept_size(record->message.len, record->reply.len));
+  if (kept == NULL) {
+    return NULL;
+  }
+  *kept = (struct sure__kept){.ref_count = 1,
+                              .code = record->code,
+                              .reason = record->reason,
+                              .message_len = (uint32_t)record->message.len,
+                              .reply_len = record->reply.len};
+  if (record->message.len > 0) {
+    memcpy(kept->bytes, record->message.data, record->message.len);
+  }
+  if (record->reply.len > 0) {
+    memcpy(kept->bytes + record->message.len, record->reply.data, record->reply.len);
+  }
+  return kept;
+}
+
+void sure__kept_unref(struct sure__pool *pool, struct sure__kept *kept) {
+  if (kept != NULL && --kept->ref_count == 0) {
+    sure__pool_give(pool, kept, kept_size(kept->message_len, kept->reply_len));
+  }
+}
+
 static void free_session(struct sure__pool *pool, struct sure__stored_session *session) {
   for (size_t i = 0; i < session->row_capacity; i++) {
     if (session->rows[i].sequence != 0) {
@@ -85,6 +116,7 @@ static void free_session(struct sure__pool *pool, struct sure__stored_session *s
     }
   }
   sure__pool_unreserve(pool, session->row_count * sizeof(struct sure__row));
+  sure__pool_unreserve(pool, session->intent_count * SURE__RECORD_RESERVED_LEN);
   sure__free(session->rows);
   sure__ranges_fini(&session->acked);
   sure__free(session);
@@ -124,6 +156,11 @@ struct sure__row *sure__row_find(const struct sure__stored_session *session, uin
   return row->sequence == sequence ? row : NULL;
 }
 
+/* What a row takes from the pool, apart from its record. */
+static size_t room_of(enum sure__row_state state) {
+  return sizeof(struct sure__row) + (state == SURE__ROW_INTENT ? SURE__RECORD_RESERVED_LEN : 0);
+}
+
 static bool grow_rows(struct sure__stored_session *session) {
   size_t capacity = session->row_capacity == 0 ? ROWS_INITIAL : 2 * session->row_capacity;
   struct sure__row *rows = sure__alloc(capacity * sizeof *rows);
@@ -147,7 +184,7 @@ struct sure__row *sure__row_add(struct sure__stored_session *session, struct sur
                                 uint64_t sequence, enum sure__row_state state) {
   sure__assert(sequence != 0 && "number 0 counts as acknowledged");
   bool half_full = 2 * (session->row_count + 1) > session->row_capacity;
-  if ((half_full && !grow_rows(session)) || !sure__pool_reserve(pool, sizeof(struct sure__row))) {
+  if ((half_full && !grow_rows(session)) || !sure__pool_reserve(pool, room_of(state))) {
     return NULL;
   }
   struct sure__row *row = &session->rows[slot_of(session, sequence)];
@@ -175,15 +212,16 @@ void sure__row_drop(struct sure__stored_session *session, struct sure__pool *poo
   sure__kept_unref(pool, row->kept);
   session->intent_count -= row->state == SURE__ROW_INTENT;
   session->row_count--;
-  sure__pool_unreserve(pool, sizeof *row);
+  sure__pool_unreserve(pool, room_of(row->state));
   empty_slot(session, (size_t)(row - session->rows));
 }
 
-void sure__row_record(struct sure__stored_session *session, struct sure__row *row,
-                      struct sure__kept *kept) {
+void sure__row_record(struct sure__stored_session *session, struct sure__pool *pool,
+                      struct sure__row *row, const struct sure_record *record) {
   sure__assert(row->state == SURE__ROW_INTENT && "only an intent becomes a record");
+  sure__pool_unreserve(pool, SURE__RECORD_RESERVED_LEN);
   row->state = SURE__ROW_RECORD;
-  row->kept = kept;
+  row->kept = take_kept(pool, record);
   session->intent_count--;
 }
 
@@ -215,35 +253,5 @@ void sure__rows_release(struct sure__stored_session *session, struct sure__pool 
   }
   for (uint64_t sequence = span.first; sequence <= span.last; sequence++) {
     release(session, pool, sequence);
-  }
-}
-
-static size_t kept_size(size_t message_len, size_t reply_len) {
-  return sizeof(struct sure__kept) + message_len + reply_len;
-}
-
-struct sure__kept *sure__kept_take(struct sure__pool *pool, const struct sure_record *record) {
-  struct sure__kept *kept =
-      sure__pool_take(pool, kept_size(record->message.len, record->reply.len));
-  if (kept == NULL) {
-    return NULL;
-  }
-  *kept = (struct sure__kept){.ref_count = 1,
-                              .code = record->code,
-                              .reason = record->reason,
-                              .message_len = (uint32_t)record->message.len,
-                              .reply_len = record->reply.len};
-  if (record->message.len > 0) {
-    memcpy(kept->bytes, record->message.data, record->message.len);
-  }
-  if (record->reply.len > 0) {
-    memcpy(kept->bytes + record->message.len, record->reply.data, record->reply.len);
-  }
-  return kept;
-}
-
-void sure__kept_unref(struct sure__pool *pool, struct sure__kept *kept) {
-  if (kept != NULL && --kept->ref_count == 0) {
-    sure__pool_give(pool, kept, kept_size(kept->message_len, kept->reply_len));
   }
 }

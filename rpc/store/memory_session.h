@@ -14,6 +14,10 @@
 #include "rpc/store/decide.h"
 #include "rpc/store/memory_pool.h"
 
+/* Bytes that an intent holds for the record that it may become (S8). A longer one has to find the
+ * rest when it comes. */
+#define SURE__RECORD_RESERVED_LEN 512
+
 /* A record as it is kept. A keyed call's row and its key share one. */
 struct sure__kept {
   uint32_t ref_count;
@@ -82,15 +86,13 @@ struct sure__row *sure__row_add(struct sure__stored_session *session, struct sur
                                 uint64_t sequence, enum sure__row_state state);
 void sure__row_drop(struct sure__stored_session *session, struct sure__pool *pool,
                     struct sure__row *row);
-/* An intent becomes a record; takes over a reference to `kept`, which may be NULL. */
-void sure__row_record(struct sure__stored_session *session, struct sure__row *row,
-                      struct sure__kept *kept);
+/* An intent becomes a record, without its reply if there is no room for it. */
+void sure__row_record(struct sure__stored_session *session, struct sure__pool *pool,
+                      struct sure__row *row, const struct sure_record *record);
 /* Drops the records and tombstones among `span`. Intents stay until they are completed (S15). */
 void sure__rows_release(struct sure__stored_session *session, struct sure__pool *pool,
                         struct sure_range span);
 
-/* A copy with one reference; NULL when the limit is reached or memory is short. */
-struct sure__kept *sure__kept_take(struct sure__pool *pool, const struct sure_record *record);
 void sure__kept_unref(struct sure__pool *pool, struct sure__kept *kept);
 
 #endif
