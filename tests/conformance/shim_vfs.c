@@ -8,7 +8,7 @@
 struct shim_file {
   sqlite3_file base;
   bool is_log;
-  max_align_t real[]; /* the system's own file object */
+  void *real[]; /* the system's own file object */
 };
 
 static sqlite3_vfs *real_vfs;

@@ -315,6 +315,44 @@ static void a_newer_schema_is_refused(void **state) {
   assert_refused(world, SURE_FAILED_PRECONDITION);
 }
 
+static void copy_file(const char *from, const char *to) {
+  size_t len;
+  uint8_t *bytes = read_file(from, &len);
+  FILE *file = fopen(to, "w");
+  assert_non_null(file);
+  assert_int_equal(len, fwrite(bytes, 1, len, file));
+  assert_int_equal(0, fclose(file));
+  free(bytes);
+}
+
+/* As a crashed process leaves it: what makes the schema newer is in the log only. */
+static void a_newer_schema_in_the_log_is_refused_and_the_log_left_alone(void **state) {
+  struct world *world = *state;
+  struct world crashed;
+  char log[128];
+  char crashed_log[128];
+  world_init(&crashed, &sqlite_factory);
+  (void)snprintf(log, sizeof log, "%s-wal", world->path);
+  (void)snprintf(crashed_log, sizeof crashed_log, "%s-wal", crashed.path);
+  world_reopen(world);
+  assert_int_equal(0, world_charges(world)); /* holds the log open, so that it stays */
+  execute(world->path, "UPDATE sure_meta SET value = 2 WHERE name = 'schema_version'");
+  copy_file(world->path, crashed.path);
+  copy_file(log, crashed_log);
+  size_t before_len;
+  size_t after_len;
+  uint8_t *before = read_file(crashed_log, &before_len);
+  struct sure_sqlite_store_options options = {.path = crashed.path};
+  struct sure_store *store = NULL;
+  assert_int_equal(SURE_FAILED_PRECONDITION, sure_sqlite_store_open(&options, &store, NULL, 0));
+  uint8_t *after = read_file(crashed_log, &after_len);
+  assert_int_equal(before_len, after_len);
+  assert_memory_equal(before, after, after_len);
+  free(before);
+  free(after);
+  world_fini(&crashed);
+}
+
 static void a_directory_that_is_not_there_is_refused(void **state) {
   (void)state;
   struct sure_sqlite_store_options options = {.path = "/tmp/sure-is-not-here/bank.db"};
@@ -365,6 +403,7 @@ int main(void) {
       TEST_EMPTY(a_file_that_is_no_database_is_refused),
       TEST_EMPTY(a_database_of_another_program_is_refused),
       TEST_EMPTY(a_newer_schema_is_refused),
+      TEST_EMPTY(a_newer_schema_in_the_log_is_refused_and_the_log_left_alone),
       TEST_EMPTY(a_directory_that_is_not_there_is_refused),
       TEST_EMPTY(a_schema_function_that_fails_leaves_no_tables),
   };
