@@ -21,25 +21,32 @@ void sure__stored_sessions_init(struct sure__stored_sessions *sessions, size_t c
   sessions->count_max = count_max;
 }
 
-struct sure__stored_session *sure__stored_session_find(const struct sure__stored_sessions *sessions,
-                                                       const struct sure_session_id *id,
-                                                       struct sure_bytes principal) {
+static struct sure__stored_session *find(const struct sure__stored_sessions *sessions,
+                                         const struct sure_session_id *id) {
   struct sure__index_link *link = sure__index_find(&sessions->by_id, hash_id(id));
   for (; link != NULL; link = sure__index_next(link)) {
     struct sure__stored_session *session =
         sure__container_of(link, struct sure__stored_session, by_id);
     if (memcmp(session->id.bytes, id->bytes, sizeof id->bytes) == 0) {
-      return sure__bytes_equal(session->principal, principal) ? session : NULL;
+      return session;
     }
   }
   return NULL;
+}
+
+struct sure__stored_session *sure__stored_session_find(const struct sure__stored_sessions *sessions,
+                                                       const struct sure_session_id *id,
+                                                       struct sure_bytes principal) {
+  struct sure__stored_session *session = find(sessions, id);
+  bool is_own = session != NULL && sure__bytes_equal(session->principal, principal);
+  return is_own ? session : NULL;
 }
 
 struct sure__stored_session *sure__stored_session_create(struct sure__stored_sessions *sessions,
                                                          const struct sure_session_id *id,
                                                          struct sure_bytes principal,
                                                          int64_t now_ms) {
-  if (sessions->by_id.count >= sessions->count_max) {
+  if (sessions->by_id.count >= sessions->count_max || find(sessions, id) != NULL) {
     return NULL;
   }
   struct sure__stored_session *session = sure__alloc(sizeof *session + principal.len);

@@ -64,7 +64,7 @@ void sure__stored_sessions_fini(struct sure__stored_sessions *sessions, struct s
 struct sure__stored_session *sure__stored_session_find(const struct sure__stored_sessions *sessions,
                                                        const struct sure_session_id *id,
                                                        struct sure_bytes principal);
-/* NULL: at the limit, or memory is short. */
+/* NULL: at the limit, the id is taken by another principal, or memory is short. */
 struct sure__stored_session *sure__stored_session_create(struct sure__stored_sessions *sessions,
                                                          const struct sure_session_id *id,
                                                          struct sure_bytes principal,

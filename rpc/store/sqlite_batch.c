@@ -2,10 +2,11 @@
  *
  *     attempt ---> COMMITTED  the verdicts hold
  *             ---> HELD       another process has the file: BUSY for all, nothing happened
- *             ---> VOID       rolled back: an op failed, or took the transaction with it (S21);
- * each op then runs in a transaction of its own, so that only the culprit fails
+ *             ---> VOID       rolled back: an op failed, or took the transaction with it (S21)
  *             ---> UNDONE     COMMIT failed, and recovery found that it had not happened: try again
  *             ---> BROKEN     nothing is known: FAILED for all, now and later
+ *
+ * After VOID and UNDONE each op runs in a transaction of its own, so that only the culprit fails.
  *
  * A COMMIT error is not a rollback (S20). What happened is read from the database: each transaction
  * that matters writes its number into the row of sure_owners that belongs to this process, and is
@@ -39,7 +40,7 @@ static bool decide(struct sure__sqlite *store, struct sure_store_op *op) {
   case SURE_STORE_SETTLE:
     return sure__sqlite_settle(store, op);
   case SURE_STORE_CLOSE:
-    return sure__sqlite_close(store, op);
+    return sure__sqlite_close_session(store, op);
   case SURE_STORE_RENEW:
     return sure__sqlite_renew(store, op);
   case SURE_STORE_SWEEP:
@@ -60,8 +61,13 @@ static int primary(int code) {
   return code & 0xff;
 }
 
-/* After these, what is on the disk is unknown whatever is read back (S20). */
-static bool is_fsync_error(int code) {
+/* PROTOCOL is a lost race for the log's locks. */
+static bool is_held(int code) {
+  return primary(code) == SQLITE_BUSY || primary(code) == SQLITE_PROTOCOL;
+}
+
+/* After these, what is on the disk is unknown, whatever is read back (S20). */
+static bool is_beyond_repair(int code) {
   return code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC ||
          primary(code) == SQLITE_CORRUPT || primary(code) == SQLITE_NOTADB;
 }
@@ -72,7 +78,7 @@ static int checkpoint(void *user, sqlite3 *database, const char *name, int frame
   struct sure__sqlite *store = user;
   if (frame_count >= CHECKPOINT_FRAMES) {
     int code = sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    if (is_fsync_error(code)) {
+    if (is_beyond_repair(code)) {
       sure__sqlite_log(store, SURE_LOG_ERROR, "the log can't be folded into the file", code);
       store->broken = true;
     }
@@ -148,7 +154,7 @@ static enum outcome commit(struct sure__sqlite *store) {
   case SQLITE_FULL: /* the frame that carries the commit is written last, and did not fit */
     return VOID;
   default:
-    return is_fsync_error(store->error) ? BROKEN : recover(store);
+    return is_beyond_repair(store->error) ? BROKEN : recover(store);
   }
 }
 
@@ -165,7 +171,7 @@ static enum outcome attempt(struct sure__sqlite *store, struct sure_store_op *co
   store->ran = false;
   store->batch++;
   if (!sure__sqlite_run_plain(store, SURE__SQL_BEGIN)) {
-    return primary(store->error) == SQLITE_BUSY ? HELD : BROKEN;
+    return is_held(store->error) ? HELD : VOID;
   }
   int64_t changes_before = sqlite3_total_changes64(store->database);
   bool ok = true;

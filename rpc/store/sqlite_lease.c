@@ -23,8 +23,12 @@ static bool create(struct sure__sqlite *store, struct sure_store_op *op) {
   sure__sqlite_bind_bytes(store, insert, 1, id);
   sure__sqlite_bind_bytes(store, insert, 2, op->principal);
   sure__sqlite_bind_int(store, insert, 3, op->now_ms);
-  op->verdict = SURE_STORE_OPEN;
-  return sure__sqlite_run(store, insert) && sure__sqlite_session_count_add(store, 1);
+  if (!sure__sqlite_run(store, insert)) {
+    return false;
+  }
+  bool created = sqlite3_changes64(store->database) > 0;
+  op->verdict = created ? SURE_STORE_OPEN : SURE_STORE_FULL;
+  return !created || sure__sqlite_session_count_add(store, 1);
 }
 
 static void stamp(struct sure__sqlite_session *session, int64_t now_ms) {
@@ -103,7 +107,7 @@ bool sure__sqlite_ack(struct sure__sqlite *store, struct sure_store_op *op) {
   return true;
 }
 
-bool sure__sqlite_close(struct sure__sqlite *store, struct sure_store_op *op) {
+bool sure__sqlite_close_session(struct sure__sqlite *store, struct sure_store_op *op) {
   struct sure__sqlite_session *session;
   if (!sure__sqlite_session(store, op, &session)) {
     return false;

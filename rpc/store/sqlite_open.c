@@ -297,6 +297,7 @@ static bool init(struct sure__sqlite *store, const struct sure_sqlite_store_opti
   if (store->options.session_records_max == 0) {
     store->options.session_records_max = SURE_SESSION_RECORDS_MAX_DEFAULT;
   }
+  store->options.path = store->options.vfs = NULL; /* the caller's: ours are the copies */
   store->path = copy_text(options->path);
   store->vfs = options->vfs != NULL ? copy_text(options->vfs) : NULL;
   return store->path != NULL && (store->vfs != NULL) == (options->vfs != NULL);

@@ -14,7 +14,8 @@ X(BATCH_MARK, "UPDATE sure_owners SET batch = ?2 WHERE epoch = ?1")
 
 X(SESSION_FIND, "SELECT handle, principal, fenced, stamp_ms, watermark, ranges, row_count,"
                 " intent_count FROM sure_sessions WHERE id = ?1")
-X(SESSION_INSERT, "INSERT INTO sure_sessions (id, principal, stamp_ms) VALUES (?1, ?2, ?3)")
+X(SESSION_INSERT, "INSERT OR IGNORE INTO sure_sessions (id, principal, stamp_ms)"
+                  " VALUES (?1, ?2, ?3)")
 X(SESSION_UPDATE, "UPDATE sure_sessions SET fenced = ?2, stamp_ms = ?3, watermark = ?4,"
                   " ranges = ?5, row_count = ?6, intent_count = ?7 WHERE handle = ?1")
 X(SESSION_DELETE, "DELETE FROM sure_sessions WHERE handle = ?1")

@@ -138,7 +138,7 @@ void sure__sqlite_sessions_drop(struct sure__sqlite *store);
 /* sqlite_lease */
 bool sure__sqlite_attach(struct sure__sqlite *store, struct sure_store_op *op);
 bool sure__sqlite_ack(struct sure__sqlite *store, struct sure_store_op *op);
-bool sure__sqlite_close(struct sure__sqlite *store, struct sure_store_op *op);
+bool sure__sqlite_close_session(struct sure__sqlite *store, struct sure_store_op *op);
 bool sure__sqlite_renew(struct sure__sqlite *store, struct sure_store_op *op);
 bool sure__sqlite_sweep(struct sure__sqlite *store, struct sure_store_op *op);
 

@@ -137,6 +137,9 @@ static void a_session_answers_its_own_principal_only(void **state) {
   assert_verdict(LOST, verdict_of(world, stranger));
   stranger.kind = SURE_STORE_ATTACH;
   assert_verdict(LOST, verdict_of(world, stranger));
+  stranger.create = true;
+  assert_verdict(FULL, verdict_of(world, stranger));
+  assert_verdict(REPLAYED, verdict_of(world, op_call(world, SESSION_A, 1)));
 }
 
 /* ---- acknowledgments ---- */
