@@ -13,7 +13,9 @@ extern "C" {
 #endif
 
 /* Creates or upgrades the application's tables, inside a transaction that is rolled back unless
- * this returns SURE_OK. `is_new` tells that the file was made just now. On another code it may set
+ * this returns SURE_OK. It may not end that transaction nor touch tables named sure_*; PRAGMA
+ * user_version is its own to use. Foreign keys are enforced. `is_new` tells that the file was made
+ * just now. On another code it may set
  * `*out_message` to a static text. */
 typedef enum sure_code sure_sqlite_schema_fn(void *user, sqlite3 *database, bool is_new,
                                              const char **out_message);
