@@ -40,7 +40,14 @@ static int authorize(void *user, int action, const char *first, const char *seco
   return denied ? SQLITE_DENY : SQLITE_OK;
 }
 
+/* A handler whose transaction is gone and that writes on would commit each statement by itself. Not
+ * zero makes that a rollback. */
+static int refuse_commit(void *user) {
+  return *(const enum sure__sqlite_guard *)user != SURE__GUARD_OFF;
+}
+
 int sure__sqlite_guard_install(sqlite3 *database, enum sure__sqlite_guard *guard) {
+  (void)sqlite3_commit_hook(database, refuse_commit, guard);
   return sqlite3_set_authorizer(database, authorize, guard);
 }
 

@@ -171,7 +171,7 @@ enum sure__sqlite_state {
   SURE__SQLITE_SPOILT, /* something is left over; a rollback to the savepoint cleans it up */
   SURE__SQLITE_LEFT,   /* the transaction is over */
 };
-/* Lets the connection's authorizer read `guard` from now on. */
+/* Lets the connection's authorizer and commit hook read `guard` from now on. */
 int sure__sqlite_guard_install(sqlite3 *database, enum sure__sqlite_guard *guard);
 /* What a handler made of the transaction. Resets statements that it left busy. */
 enum sure__sqlite_state sure__sqlite_inspect(sqlite3 *database);

@@ -46,6 +46,12 @@ static void insert_or_rollback(struct world *world, sqlite3 *database) {
                     "INSERT OR ROLLBACK INTO parents VALUES (1)");
 }
 
+/* Outside of a transaction, each statement would commit by itself. */
+static void write_after_rollback(struct world *world, sqlite3 *database) {
+  raise_rollback(world, database);
+  try_sql(database, "INSERT INTO charges (sequence) VALUES (2)");
+}
+
 static void leave_busy(struct world *world, sqlite3 *database) {
   sqlite3_stmt *statement;
   assert_int_equal(SQLITE_OK,
@@ -85,6 +91,10 @@ static void raise_rollback_fails_its_own_call_only(void **state) {
 
 static void insert_or_rollback_fails_its_own_call_only(void **state) {
   batch_with_culprit(*state, insert_or_rollback);
+}
+
+static void what_is_written_after_a_rollback_is_not_committed(void **state) {
+  batch_with_culprit(*state, write_after_rollback);
 }
 
 static void a_statement_left_busy_fails_its_own_call_only(void **state) {
@@ -390,6 +400,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(raise_rollback_fails_its_own_call_only),
       TEST(insert_or_rollback_fails_its_own_call_only),
+      TEST(what_is_written_after_a_rollback_is_not_committed),
       TEST(a_statement_left_busy_fails_its_own_call_only),
       TEST(a_deferred_foreign_key_fails_its_own_call_only),
       TEST(a_commit_that_is_refused_leaves_nothing),
