@@ -10,7 +10,7 @@
 /* The engine's own timers: link, keepalive, acknowledgments. */
 enum { OWN_TIMER_COUNT = 3 };
 
-void sure__client_init(struct sure__client *client, const struct sure__client_config *config) {
+bool sure__client_init(struct sure__client *client, const struct sure__client_config *config) {
   *client = (struct sure__client){.config = *config, .random = config->random_seed};
   sure__list_init(&client->completed);
   sure__list_init(&client->pool);
@@ -20,6 +20,7 @@ void sure__client_init(struct sure__client *client, const struct sure__client_co
   sure__list_init(&client->settle_sent);
   sure__list_init(&client->sessions);
   sure__index_init(&client->by_handle);
+  return sure__timers_reserve(&client->timers, OWN_TIMER_COUNT);
 }
 
 static void free_call(struct sure__client_call *call) {

@@ -164,8 +164,8 @@ struct sure__client {
   struct sure_range ranges[SURE__ACK_RANGES_MAX]; /* room to put an ACK together */
 };
 
-/* Starts DOWN with a dial wanted at the first sure__client_advance. */
-void sure__client_init(struct sure__client *client, const struct sure__client_config *config);
+/* Starts DOWN with a dial wanted at the first sure__client_advance. False when memory is short. */
+bool sure__client_init(struct sure__client *client, const struct sure__client_config *config);
 /* All calls must have been delivered and recycled. */
 void sure__client_fini(struct sure__client *client);
 

@@ -13,7 +13,7 @@ static struct sure__client_call *open_call_at(struct sure__list *link) {
   return sure__container_of(link, struct sure__client_call, open_link);
 }
 
-uint64_t sure__session_watermark(const struct sure__client_session *session) {
+uint64_t sure__client_session_watermark(const struct sure__client_session *session) {
   if (sure__list_is_empty(&session->open)) {
     return session->sequence_next;
   }
@@ -31,7 +31,7 @@ static void note_ack(struct sure__client_session *session, uint64_t sequence, bo
     if (sequence > session->untold_above_last) {
       session->untold_above_last = sequence;
     }
-  } else if (sure__session_watermark(session) > session->untold_above_last) {
+  } else if (sure__client_session_watermark(session) > session->untold_above_last) {
     session->untold_above_count = 0; /* the watermark says it all */
   }
 }
@@ -60,20 +60,25 @@ void sure__client_drop_entry(struct sure__client *client, struct sure__client_ca
 void sure__client_release(struct sure__client *client, struct sure_call_id id, uint64_t now_ms) {
   struct sure__client_session *session = sure__client_find_session(client, id.epoch);
   struct sure__client_call *call =
-      session == NULL ? NULL : sure__session_find(session, id.sequence);
+      session == NULL ? NULL : sure__client_session_find(session, id.sequence);
   if (call != NULL && call->unresolved) {
     sure__client_drop_entry(client, call, now_ms);
     sure__client_tell_acks(client, now_ms);
   }
 }
 
-void sure__session_told_watermark(struct sure__client_session *session) {
+void sure__client_session_told(struct sure__client_session *session) {
   session->untold = session->untold_above_count > 0;
 }
 
-void sure__session_untell(struct sure__client_session *session, uint64_t now_ms) {
-  session->untold = session->sequence_next > 1;
+void sure__client_session_untell(struct sure__client_session *session, uint64_t now_ms) {
+  size_t open_count = session->by_sequence.count;
+  session->untold = session->sequence_next - 1 > open_count;
   session->untold_since_ms = now_ms;
+  if (session->sequence_next - sure__client_session_watermark(session) > open_count) {
+    session->untold_above_count++; /* a watermark alone would not say it */
+    session->untold_above_last = session->sequence_next - 1;
+  }
 }
 
 static size_t collect_ranges(const struct sure__client_session *session,
@@ -93,7 +98,8 @@ static size_t collect_ranges(const struct sure__client_session *session,
 void sure__client_send_ack(struct sure__client *client) {
   struct sure__client_session *session = client->session;
   size_t count = collect_ranges(session, client->ranges);
-  if (!sure__ack_encode(&client->out, sure__session_watermark(session), client->ranges, count)) {
+  if (!sure__ack_encode(&client->out, sure__client_session_watermark(session), client->ranges,
+                        count)) {
     client->link.out_of_memory = true;
   }
   session->untold = false;

@@ -29,12 +29,12 @@ static void send_attempt(struct sure__client *client, struct sure__client_call *
                   .sequence = call->sequence,
                   .attempt = call->sent,
                   .request = {.method = call->method->id,
-                              .watermark = sure__session_watermark(session),
+                              .watermark = sure__client_session_watermark(session),
                               .timeout_ms = (uint32_t)time_left_ms,
                               .key = call->key_is_derived ? call->key : (struct sure_bytes){0}},
                   .payload = call->request,
               });
-  sure__session_told_watermark(session);
+  sure__client_session_told(session);
   if (sure__list_is_empty(&client->in_flight)) {
     sure__client_watch(client, now_ms);
   }
@@ -57,8 +57,7 @@ void sure__client_send_queued(struct sure__client *client, uint64_t now_ms) {
     }
     struct sure__answer answer = {.code = SURE_RESOURCE_EXHAUSTED,
                                   .reason = SURE_REASON_CHANNEL,
-                                  .text =
-                                      sure__bytes_of("the request is over the server's limit")};
+                                  .text = sure__bytes_of("the request is over the server's limit")};
     sure__client_give_up(client, call, &answer, now_ms);
   }
 }
@@ -112,7 +111,7 @@ void sure__client_attempt_failed(struct sure__client *client, struct sure__clien
  * an earlier attempt: such frames are late, not wrong. */
 static struct sure__client_call *find_attempt(const struct sure__client *client,
                                               const struct sure__frame *frame) {
-  struct sure__client_call *call = sure__session_find(client->session, frame->sequence);
+  struct sure__client_call *call = sure__client_session_find(client->session, frame->sequence);
   bool expected = call != NULL && call->phase == SURE__CALL_SENT && call->sent == frame->attempt;
   return expected ? call : NULL;
 }

@@ -31,9 +31,8 @@ static void dial(struct sure__client *client, uint64_t now_ms) {
 }
 
 static void lose_attempts(struct sure__client *client, const char *reason, uint64_t now_ms) {
-  struct sure__answer answer = {.code = SURE_UNAVAILABLE,
-                                .reason = SURE_REASON_CONNECTION,
-                                .text = sure__bytes_of(reason)};
+  struct sure__answer answer = {
+      .code = SURE_UNAVAILABLE, .reason = SURE_REASON_CONNECTION, .text = sure__bytes_of(reason)};
   struct sure__list *link;
   while ((link = sure__list_pop(&client->in_flight)) != NULL) {
     sure__client_attempt_failed(client, sure__container_of(link, struct sure__client_call, link),
@@ -161,7 +160,7 @@ static const char *attached(struct sure__client *client, const struct sure_sessi
   link->state = SURE__LINK_ATTACHED;
   link->failure_count = 0;
   client->stats.connects++;
-  sure__session_untell(client->session, now_ms);
+  sure__client_session_untell(client->session, now_ms);
   sure__log_queue(&client->log, SURE_LOG_INFO, "session %s %s", sure__log_session(id).text,
                   link->resuming ? "resumed" : "opened");
   return NULL;

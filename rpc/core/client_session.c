@@ -28,8 +28,8 @@ void sure__client_number(struct sure__client *client, struct sure__client_call *
   sure__index_add(&session->by_sequence, &call->by_sequence, call->sequence);
 }
 
-struct sure__client_call *sure__session_find(const struct sure__client_session *session,
-                                             uint64_t sequence) {
+struct sure__client_call *sure__client_session_find(const struct sure__client_session *session,
+                                                    uint64_t sequence) {
   struct sure__index_link *link = sure__index_find(&session->by_sequence, sequence);
   return link == NULL ? NULL : sure__container_of(link, struct sure__client_call, by_sequence);
 }

@@ -20,7 +20,7 @@ static const char *find_entry(const struct sure__client *client, struct sure__cl
   if (session == NULL) {
     return refuse(SURE_FAILED_PRECONDITION, "the call's session is gone", out_code);
   }
-  struct sure__client_call *entry = sure__session_find(session, call->settle_id.sequence);
+  struct sure__client_call *entry = sure__client_session_find(session, call->settle_id.sequence);
   if (entry == NULL) {
     return refuse(SURE_FAILED_PRECONDITION, "the call is acknowledged or released", out_code);
   }

@@ -93,8 +93,8 @@ const char *sure__client_on_settled(struct sure__client *client, const struct su
 bool sure__client_new_session(struct sure__client *client, const struct sure_session_id *id);
 /* Gives a call the next number of the present session. */
 void sure__client_number(struct sure__client *client, struct sure__client_call *call);
-struct sure__client_call *sure__session_find(const struct sure__client_session *session,
-                                             uint64_t sequence);
+struct sure__client_call *sure__client_session_find(const struct sure__client_session *session,
+                                                    uint64_t sequence);
 struct sure__client_session *sure__client_find_session(const struct sure__client *client,
                                                        uint64_t epoch);
 void sure__client_drop_session_if_empty(struct sure__client *client,
@@ -103,16 +103,16 @@ void sure__client_end_session(struct sure__client *client, enum sure__session_en
                               uint64_t now_ms);
 
 /* client_ack.c */
-uint64_t sure__session_watermark(const struct sure__client_session *session);
+uint64_t sure__client_session_watermark(const struct sure__client_session *session);
 /* The call's number is open no more. */
 void sure__client_ack(struct sure__client *client, struct sure__client_call *call, uint64_t now_ms);
 /* Forgets a call that ended UNKNOWN. */
 void sure__client_drop_entry(struct sure__client *client, struct sure__client_call *call,
                              uint64_t now_ms);
 /* After a connection was lost, an ACK may have been lost with it. */
-void sure__session_untell(struct sure__client_session *session, uint64_t now_ms);
+void sure__client_session_untell(struct sure__client_session *session, uint64_t now_ms);
 /* A REQUEST took the watermark along. */
-void sure__session_told_watermark(struct sure__client_session *session);
+void sure__client_session_told(struct sure__client_session *session);
 /* Sends ACK if one is due. */
 void sure__client_tell_acks(struct sure__client *client, uint64_t now_ms);
 void sure__client_send_ack(struct sure__client *client);
