@@ -145,8 +145,9 @@ static const char *on_frame(struct sure__client *client, const struct sure__fram
     sure__client_put(client,
                      &(struct sure__frame){.type = SURE__PONG, .sequence = frame->sequence});
     return NULL;
-  case SURE__PONG:
-    return NULL; /* that anything came is all that counts */
+  case SURE__PONG: /* for keepalive, that anything came is all that counts */
+    client->parted = client->parted || frame->sequence == SURE__PING_PARTING;
+    return NULL;
   default:
     return (frame->type & 0x80) != 0 ? NULL : "a frame that only clients send";
   }
@@ -172,6 +173,31 @@ void sure__client_receive(struct sure__client *client, struct sure_bytes frames,
     frames.len -= len;
   }
   sure__client_pump(client, now_ms);
+}
+
+/* Frames are handled in order: the answer to the PING says that the server has the rest too. */
+void sure__client_shut_down(struct sure__client *client, uint64_t now_ms) {
+  client->shut_down = true;
+  struct sure__index_link *link;
+  while ((link = sure__index_any(&client->by_handle)) != NULL) {
+    sure__client_abandon(client, sure__container_of(link, struct sure__client_call, by_handle),
+                         SURE_CANCELLED, "the channel is being freed", now_ms);
+  }
+  if (client->link.state != SURE__LINK_ATTACHED || client->session == NULL) {
+    client->parted = true;
+    return;
+  }
+  sure__client_send_ack(client);
+  sure__client_put(client, &(struct sure__frame){.type = SURE__CLOSE_SESSION});
+  sure__client_put(client,
+                   &(struct sure__frame){.type = SURE__PING, .sequence = SURE__PING_PARTING});
+}
+
+void sure__client_hang_up(struct sure__client *client, uint64_t now_ms) {
+  sure__timers_cancel(&client->timers, &client->link.timer);
+  if (client->link.state != SURE__LINK_DOWN) {
+    sure__client_drop_link(client, "the channel is freed", now_ms);
+  }
 }
 
 static void call_due(struct sure__client *client, struct sure__client_call *call, uint64_t now_ms) {
@@ -201,7 +227,8 @@ static void call_due(struct sure__client *client, struct sure__client_call *call
 
 void sure__client_advance(struct sure__client *client, uint64_t now_ms) {
   struct sure__timer *timer;
-  if (client->link.state == SURE__LINK_DOWN && client->link.timer.place == 0) {
+  if (client->link.state == SURE__LINK_DOWN && client->link.timer.place == 0 &&
+      !client->shut_down) {
     sure__client_link_due(client, now_ms); /* the first dial */
   }
   while ((timer = sure__timers_pop(&client->timers, now_ms)) != NULL) {

@@ -160,6 +160,7 @@ struct sure__client {
   struct sure__timer ack_timer;
   size_t unresolved_count;
   bool shut_down;
+  bool parted; /* after that: the server has everything that was sent, or can't be told */
   struct sure_channel_stats stats;
   struct sure_range ranges[SURE__ACK_RANGES_MAX]; /* room to put an ACK together */
 };
@@ -174,13 +175,13 @@ struct sure__client_call *sure__client_call_new(struct sure__client *client);
 /* Give a call back that was never started, was refused, or was delivered. */
 void sure__client_recycle(struct sure__client *client, struct sure__client_call *call);
 
-/* Start a call. SURE_OK: it will be on the completed list exactly once. Another code: it is
- * refused, nothing happened, `*out_text` says why and the caller recycles it. */
-enum sure_code sure__client_start(struct sure__client *client, struct sure__client_call *call,
-                                  uint64_t now_ms, const char **out_text);
+/* Start a call. Not refused: it will be on the completed list exactly once. Refused: nothing
+ * happened, and the caller recycles it. */
+struct sure__refusal sure__client_start(struct sure__client *client, struct sure__client_call *call,
+                                        uint64_t now_ms);
 /* The same for a settle by the application of `settle_id` (zero: none) and `key`. */
-enum sure_code sure__client_settle(struct sure__client *client, struct sure__client_call *call,
-                                   uint64_t now_ms, const char **out_text);
+struct sure__refusal sure__client_settle(struct sure__client *client,
+                                         struct sure__client_call *call, uint64_t now_ms);
 void sure__client_cancel(struct sure__client *client, uint64_t handle, uint64_t now_ms);
 void sure__client_release(struct sure__client *client, struct sure_call_id id, uint64_t now_ms);
 
@@ -196,8 +197,11 @@ void sure__client_advance(struct sure__client *client, uint64_t now_ms);
 /* When sure__client_advance is due; SURE__TIME_NEVER: not at all. */
 uint64_t sure__client_next_ms(const struct sure__client *client);
 
-/* Cancel all calls, acknowledge what is left and close the session; no call is taken any more. */
+/* Cancel all calls, acknowledge what is left and close the session; no call is taken and nothing is
+ * dialed any more. client.parted says when the server has heard it. */
 void sure__client_shut_down(struct sure__client *client, uint64_t now_ms);
+/* Wait for that no longer: give the connection up. */
+void sure__client_hang_up(struct sure__client *client, uint64_t now_ms);
 
 void sure__client_get_stats(const struct sure__client *client,
                             struct sure_channel_stats *out_stats);

@@ -89,7 +89,7 @@ void sure__client_give_up(struct sure__client *client, struct sure__client_call 
   bool worth_settling = call->method->semantics == SURE_EXACTLY_ONCE && !answer->final &&
                         sure__client_is_in_doubt(call, answer) && now_ms < call->deadline_ms;
   if (worth_settling) {
-    sure__client_begin_settle(client, call, now_ms);
+    sure__client_begin_settle(client, call);
   } else {
     sure__client_end(client, call, answer, now_ms);
   }

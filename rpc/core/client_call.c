@@ -1,39 +1,32 @@
 /* The beginning and the end of calls. */
-#include <string.h>
-
 #include "rpc/core/assert.h"
 #include "rpc/core/client_state.h"
 #include "rpc/core/outcome.h"
 #include "rpc/core/retry.h"
 
-struct sure_bytes sure__bytes_of(const char *text) {
-  return (struct sure_bytes){(const uint8_t *)text, strlen(text)};
-}
-
-/* NULL, or why no further call of this kind can be taken; `*out_code` then says it too. */
-static const char *find_refusal(const struct sure__client *client,
-                                const struct sure__client_call *call, enum sure_code *out_code) {
+/* Whether a further call of this kind can be taken. */
+static struct sure__refusal find_refusal(const struct sure__client *client,
+                                         const struct sure__client_call *call) {
   if (client->shut_down) {
-    *out_code = SURE_FAILED_PRECONDITION;
-    return "the channel is being freed";
+    return sure__refuse(SURE_FAILED_PRECONDITION, "the channel is being freed");
   }
-  *out_code = SURE_RESOURCE_EXHAUSTED;
   if (client->stats.open + client->unresolved_count >= SURE_OPEN_CALLS_MAX) {
-    return "too many calls are open";
+    return sure__refuse(SURE_RESOURCE_EXHAUSTED, "too many calls are open");
   }
   if (call->is_settle) {
-    return NULL; /* what reduces the unresolved calls is not refused for them */
+    return (struct sure__refusal){0}; /* what makes fewer of them is not refused for the others */
   }
   if (call->method->semantics == SURE_EXACTLY_ONCE &&
       client->unresolved_count >= client->config.unresolved_calls_max) {
-    return "too many calls are unresolved: settle or release them";
+    return sure__refuse(SURE_RESOURCE_EXHAUSTED,
+                        "too many calls are unresolved: settle or release them");
   }
   uint32_t server_max = client->link.message_len_max;
   if (call->request.len > client->config.message_len_max ||
       (server_max != 0 && call->request.len > server_max)) {
-    return "the request is over the message limit";
+    return sure__refuse(SURE_RESOURCE_EXHAUSTED, "the request is over the message limit");
   }
-  return NULL;
+  return (struct sure__refusal){0};
 }
 
 static void open_call(struct sure__client *client, struct sure__client_call *call,
@@ -44,13 +37,11 @@ static void open_call(struct sure__client *client, struct sure__client_call *cal
   client->stats.open++;
 }
 
-enum sure_code sure__client_start(struct sure__client *client, struct sure__client_call *call,
-                                  uint64_t now_ms, const char **out_text) {
-  enum sure_code code;
-  const char *refusal = find_refusal(client, call, &code);
-  if (refusal != NULL) {
-    *out_text = refusal;
-    return code;
+struct sure__refusal sure__client_start(struct sure__client *client, struct sure__client_call *call,
+                                        uint64_t now_ms) {
+  struct sure__refusal refusal = find_refusal(client, call);
+  if (refusal.text != NULL) {
+    return refusal;
   }
   call->retry = sure__retry_defaults(&call->retry);
   if (call->attempt_timeout_ms == 0) {
@@ -59,25 +50,22 @@ enum sure_code sure__client_start(struct sure__client *client, struct sure__clie
   open_call(client, call, now_ms);
   sure__client_enqueue(client, call);
   sure__client_send_queued(client, now_ms);
-  return SURE_OK;
+  return refusal;
 }
 
-enum sure_code sure__client_settle(struct sure__client *client, struct sure__client_call *call,
-                                   uint64_t now_ms, const char **out_text) {
+struct sure__refusal sure__client_settle(struct sure__client *client,
+                                         struct sure__client_call *call, uint64_t now_ms) {
   call->is_settle = true;
-  enum sure_code code;
-  const char *refusal = find_refusal(client, call, &code);
-  if (refusal == NULL) {
-    refusal = sure__client_find_target(client, call, &code);
+  struct sure__refusal refusal = find_refusal(client, call);
+  if (refusal.text == NULL) {
+    refusal = sure__client_find_target(client, call);
   }
-  if (refusal != NULL) {
-    *out_text = refusal;
-    return code;
+  if (refusal.text == NULL) {
+    open_call(client, call, now_ms);
+    sure__client_begin_settle(client, call);
+    sure__client_pump(client, now_ms);
   }
-  open_call(client, call, now_ms);
-  sure__client_begin_settle(client, call, now_ms);
-  sure__client_pump(client, now_ms);
-  return SURE_OK;
+  return refusal;
 }
 
 void sure__client_enqueue(struct sure__client *client, struct sure__client_call *call) {
@@ -156,8 +144,8 @@ void sure__client_end(struct sure__client *client, struct sure__client_call *cal
 }
 
 /* The application or the deadline ends it: the server need not go on for this waiter (S16). */
-static void abandon(struct sure__client *client, struct sure__client_call *call,
-                    enum sure_code code, const char *text, uint64_t now_ms) {
+void sure__client_abandon(struct sure__client *client, struct sure__client_call *call,
+                          enum sure_code code, const char *text, uint64_t now_ms) {
   if (call->phase == SURE__CALL_SENT) {
     sure__client_send_cancel(client, call);
   }
@@ -174,27 +162,14 @@ void sure__client_expire(struct sure__client *client, struct sure__client_call *
   } else if (call->phase == SURE__CALL_SETTLING) {
     text = "deadline exceeded while settling";
   }
-  abandon(client, call, SURE_DEADLINE_EXCEEDED, text, now_ms);
+  sure__client_abandon(client, call, SURE_DEADLINE_EXCEEDED, text, now_ms);
 }
 
 void sure__client_cancel(struct sure__client *client, uint64_t handle, uint64_t now_ms) {
   struct sure__index_link *link = sure__index_find(&client->by_handle, handle);
   if (link != NULL) {
-    abandon(client, sure__container_of(link, struct sure__client_call, by_handle), SURE_CANCELLED,
-            "cancelled by the caller", now_ms);
+    sure__client_abandon(client, sure__container_of(link, struct sure__client_call, by_handle),
+                         SURE_CANCELLED, "cancelled by the caller", now_ms);
     sure__client_pump(client, now_ms);
-  }
-}
-
-void sure__client_shut_down(struct sure__client *client, uint64_t now_ms) {
-  client->shut_down = true;
-  struct sure__index_link *link;
-  while ((link = sure__index_any(&client->by_handle)) != NULL) {
-    abandon(client, sure__container_of(link, struct sure__client_call, by_handle), SURE_CANCELLED,
-            "the channel is being freed", now_ms);
-  }
-  if (client->link.state == SURE__LINK_ATTACHED && client->session != NULL) {
-    sure__client_send_ack(client);
-    sure__client_put(client, &(struct sure__frame){.type = SURE__CLOSE_SESSION});
   }
 }

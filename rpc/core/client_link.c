@@ -59,6 +59,7 @@ static void go_down(struct sure__client *client, const char *reason, uint64_t no
   client->dial_wanted = false;
   lose_attempts(client, reason, now_ms);
   if (client->shut_down) {
+    client->parted = true;
     sure__timers_cancel(&client->timers, &link->timer);
   } else {
     plan_dial(client, now_ms);
@@ -270,7 +271,8 @@ void sure__client_keepalive_due(struct sure__client *client, uint64_t now_ms) {
   if (now_ms >= due_ms) {
     link->pinged = true; /* until anything arrives */
     due_ms = now_ms + client->config.keepalive_timeout_ms;
-    sure__client_put(client, &(struct sure__frame){.type = SURE__PING, .sequence = 1});
+    sure__client_put(client,
+                     &(struct sure__frame){.type = SURE__PING, .sequence = SURE__PING_KEEPALIVE});
   }
   sure__timers_set(&client->timers, &link->keepalive, due_ms);
 }

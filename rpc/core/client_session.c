@@ -104,7 +104,7 @@ static void leave_session(struct sure__client *client, struct sure__client_call 
       renumber(client, call, now_ms); /* nothing of it can be in the old session */
     } else if (call->phase != SURE__CALL_SETTLING) {
       sure__list_remove(&call->link);
-      sure__client_begin_settle(client, call, now_ms);
+      sure__client_begin_settle(client, call);
     }
   }
 }

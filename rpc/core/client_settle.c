@@ -8,46 +8,45 @@
 
 enum { ASK_AGAIN_MS = 50, ASK_AGAIN_MS_MAX = 1000 };
 
-static const char *refuse(enum sure_code code, const char *text, enum sure_code *out_code) {
-  *out_code = code;
-  return text;
+static struct sure__refusal too_late(enum sure_reason reason, const char *text) {
+  return (struct sure__refusal){SURE_FAILED_PRECONDITION, reason, text};
 }
 
 /* By its id: the entry that the call left when it ended UNKNOWN. */
-static const char *find_entry(const struct sure__client *client, struct sure__client_call *call,
-                              enum sure_code *out_code) {
+static struct sure__refusal find_entry(const struct sure__client *client,
+                                       struct sure__client_call *call) {
   struct sure__client_session *session = sure__client_find_session(client, call->settle_id.epoch);
   if (session == NULL) {
-    return refuse(SURE_FAILED_PRECONDITION, "the call's session is gone", out_code);
+    return too_late(SURE_REASON_SESSION_LOST, "the call's session is gone");
   }
   struct sure__client_call *entry = sure__client_session_find(session, call->settle_id.sequence);
   if (entry == NULL) {
-    return refuse(SURE_FAILED_PRECONDITION, "the call is acknowledged or released", out_code);
+    return too_late(SURE_REASON_STALE, "the call is acknowledged or released");
   }
   if (!entry->unresolved) {
-    return refuse(SURE_FAILED_PRECONDITION, "the call has not ended", out_code);
+    return sure__refuse(SURE_FAILED_PRECONDITION, "the call has not ended");
   }
   if (entry->method != call->method) {
-    return refuse(SURE_INVALID_ARGUMENT, "the call is one of another method", out_code);
+    return sure__refuse(SURE_INVALID_ARGUMENT, "the call is one of another method");
   }
   call->target = (struct sure__settle_target){call->settle_id, session->id};
   if (call->key.len == 0 && !sure__arena_copy(&call->arena, entry->key, &call->key)) {
-    return refuse(SURE_RESOURCE_EXHAUSTED, "memory is short", out_code);
+    return sure__refuse(SURE_RESOURCE_EXHAUSTED, "memory is short");
   }
-  return NULL;
+  return (struct sure__refusal){0};
 }
 
-const char *sure__client_find_target(const struct sure__client *client,
-                                     struct sure__client_call *call, enum sure_code *out_code) {
+struct sure__refusal sure__client_find_target(const struct sure__client *client,
+                                              struct sure__client_call *call) {
   if (call->method->semantics != SURE_EXACTLY_ONCE) {
-    return refuse(SURE_INVALID_ARGUMENT, "only EXACTLY_ONCE methods can be settled", out_code);
+    return sure__refuse(SURE_INVALID_ARGUMENT, "only EXACTLY_ONCE methods can be settled");
   }
   if (call->settle_id.epoch != 0) {
-    return find_entry(client, call, out_code);
+    return find_entry(client, call);
   }
   return call->key.len > 0
-             ? NULL
-             : refuse(SURE_INVALID_ARGUMENT, "neither a call nor a key to settle", out_code);
+             ? (struct sure__refusal){0}
+             : sure__refuse(SURE_INVALID_ARGUMENT, "neither a call nor a key to settle");
 }
 
 void sure__client_enqueue_settle(struct sure__client *client, struct sure__client_call *call) {
@@ -56,9 +55,7 @@ void sure__client_enqueue_settle(struct sure__client *client, struct sure__clien
   sure__timers_set(&client->timers, &call->timer, call->deadline_ms);
 }
 
-void sure__client_begin_settle(struct sure__client *client, struct sure__client_call *call,
-                               uint64_t now_ms) {
-  (void)now_ms;
+void sure__client_begin_settle(struct sure__client *client, struct sure__client_call *call) {
   if (!call->is_settle) {
     call->target =
         (struct sure__settle_target){{call->session->epoch, call->sequence}, call->session->id};

@@ -27,6 +27,9 @@ enum sure__session_end {
   SURE__SESSION_ELSEWHERE, /* the endpoint serves another store now (S2) */
 };
 
+/* The numbers of our PINGs. */
+enum { SURE__PING_KEEPALIVE = 1, SURE__PING_PARTING = 2 };
+
 /* A failure of an attempt, or an answer. */
 struct sure__answer {
   enum sure_code code;
@@ -47,11 +50,13 @@ void sure__client_enqueue(struct sure__client *client, struct sure__client_call 
 /* Ends it with what is true now, and puts it on the completed list. */
 void sure__client_end(struct sure__client *client, struct sure__client_call *call,
                       const struct sure__answer *answer, uint64_t now_ms);
-struct sure_bytes sure__bytes_of(const char *text);
 /* Would it be UNKNOWN if it ended so? */
 bool sure__client_is_in_doubt(const struct sure__client_call *call,
                               const struct sure__answer *answer);
 
+/* Ends it on this side: an attempt in flight is cancelled at the server. */
+void sure__client_abandon(struct sure__client *client, struct sure__client_call *call,
+                          enum sure_code code, const char *text, uint64_t now_ms);
 void sure__client_expire(struct sure__client *client, struct sure__client_call *call,
                          uint64_t now_ms);
 
@@ -78,11 +83,10 @@ bool sure__client_assemble(const struct sure__client *client, struct sure__clien
 void sure__client_forget_parts(struct sure__client_call *call);
 
 /* client_settle.c */
-/* What a settle by the application is about. NULL, or why it can't be; `*out_code` then says it. */
-const char *sure__client_find_target(const struct sure__client *client,
-                                     struct sure__client_call *call, enum sure_code *out_code);
-void sure__client_begin_settle(struct sure__client *client, struct sure__client_call *call,
-                               uint64_t now_ms);
+/* What a settle by the application is about. */
+struct sure__refusal sure__client_find_target(const struct sure__client *client,
+                                              struct sure__client_call *call);
+void sure__client_begin_settle(struct sure__client *client, struct sure__client_call *call);
 void sure__client_enqueue_settle(struct sure__client *client, struct sure__client_call *call);
 void sure__client_send_settles(struct sure__client *client, uint64_t now_ms);
 const char *sure__client_on_settled(struct sure__client *client, const struct sure__frame *frame,

@@ -13,6 +13,10 @@ struct sure_status *sure_status_free(struct sure_status *status) {
   return NULL;
 }
 
+struct sure_bytes sure__bytes_of(const char *text) {
+  return (struct sure_bytes){(const uint8_t *)text, strlen(text)};
+}
+
 /* The longest prefix of at most `max` bytes that does not end inside a UTF-8 character. */
 static size_t cut(struct sure_bytes text, size_t max) {
   if (text.len <= max) {
@@ -36,16 +40,17 @@ void sure__status_set(struct sure_status *status, const struct sure__end *end) {
   status->end.reply = (struct sure_bytes){0};
 }
 
-enum sure_code sure__status_refuse(struct sure_status *status, enum sure_code code,
-                                   const char *text) {
+enum sure_code sure__status_set_refusal(struct sure_status *status,
+                                        const struct sure__refusal *refusal,
+                                        enum sure_outcome outcome) {
   if (status != NULL) {
-    struct sure__end end = {.code = code,
-                            .outcome = SURE_NOT_APPLIED,
-                            .reason = SURE_REASON_CHANNEL,
-                            .text = {(const uint8_t *)text, strlen(text)}};
+    struct sure__end end = {.code = refusal->code,
+                            .outcome = outcome,
+                            .reason = refusal->reason,
+                            .text = sure__bytes_of(refusal->text)};
     sure__status_set(status, &end);
   }
-  return code;
+  return refusal->code;
 }
 
 enum sure_code sure_status_code(const struct sure_status *status) {

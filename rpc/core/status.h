@@ -24,10 +24,25 @@ struct sure_status {
   char message[SURE_STATUS_MESSAGE_LEN_MAX + 1];
 };
 
+/* A view of a text, without its end. */
+struct sure_bytes sure__bytes_of(const char *text);
+
 /* Copies what `end` says, its text too. */
 void sure__status_set(struct sure_status *status, const struct sure__end *end);
-/* A refusal by this client: nothing was sent. `text` is static. Accepts NULL; returns `code`. */
-enum sure_code sure__status_refuse(struct sure_status *status, enum sure_code code,
-                                   const char *text);
+/* Why this client does not even begin with something. */
+struct sure__refusal {
+  enum sure_code code;
+  enum sure_reason reason;
+  const char *text; /* static; NULL: it is not refused */
+};
+
+static inline struct sure__refusal sure__refuse(enum sure_code code, const char *text) {
+  return (struct sure__refusal){code, SURE_REASON_CHANNEL, text};
+}
+
+/* `status` may be NULL. Returns the refusal's code. */
+enum sure_code sure__status_set_refusal(struct sure_status *status,
+                                        const struct sure__refusal *refusal,
+                                        enum sure_outcome outcome);
 
 #endif

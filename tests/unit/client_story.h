@@ -4,7 +4,6 @@
 #define TESTS_UNIT_CLIENT_STORY_H
 
 #include "rpc/core/client.h"
-#include "rpc/core/client_state.h"
 
 struct story {
   struct sure__client client;
