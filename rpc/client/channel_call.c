@@ -1,0 +1,253 @@
+/* Calls of a channel: checked and packed here, then handed to the engine. */
+#include <string.h>
+
+#include "rpc/client/channel_private.h"
+#include "rpc/client/child_key.h"
+#include "rpc/core/key.h"
+#include "rpc/net/callback_mark.h"
+#include "rpc/net/clock.h"
+
+/* What is asked for, on its way to a call. */
+struct order {
+  struct sure_channel *channel;
+  const struct sure_method *method;
+  const ProtobufCMessage *request; /* NULL: a settle */
+  const struct sure_call_options *options;
+};
+
+static const struct sure__refusal no_refusal;
+
+static struct sure__refusal refuse_for_memory(void) {
+  return sure__refuse(SURE_RESOURCE_EXHAUSTED, "memory is short");
+}
+
+static uint32_t first_set(uint32_t a, uint32_t b, uint32_t c) {
+  return a != 0 ? a : b != 0 ? b : c;
+}
+
+static struct sure__refusal set_times(const struct order *order, struct sure__client_call *call) {
+  const struct sure_call_options *options = order->options;
+  const struct sure_method *method = order->method;
+  call->timeout_ms = first_set(options->timeout_ms, method->timeout_ms, order->channel->timeout_ms);
+  call->attempt_timeout_ms = first_set(options->attempt_timeout_ms, method->attempt_timeout_ms, 0);
+  call->retry = options->retry != NULL ? *options->retry : method->retry;
+  if (call->timeout_ms > SURE_CALL_TIMEOUT_MS_MAX) {
+    return sure__refuse(SURE_INVALID_ARGUMENT, "the time-out is over 7 days");
+  }
+  if (options->parent != NULL) {
+    uint32_t left_ms = sure_call_time_left_ms(options->parent);
+    if (left_ms == 0) {
+      return sure__refuse(SURE_DEADLINE_EXCEEDED, "the parent's deadline has passed");
+    }
+    call->timeout_ms = left_ms < call->timeout_ms ? left_ms : call->timeout_ms;
+  }
+  return no_refusal;
+}
+
+static struct sure__refusal set_key(const struct order *order, struct sure__client_call *call) {
+  if (order->method->key_field != 0) {
+    struct sure_bytes key;
+    enum sure_code code = sure__key_get(order->method, order->request, &call->arena, &key);
+    if (code != SURE_OK) {
+      return sure__refuse(code, "the idempotency key is empty, too long, or can't be read");
+    }
+    return sure__arena_copy(&call->arena, key, &call->key) ? no_refusal : refuse_for_memory();
+  }
+  call->key_is_derived =
+      order->options->parent != NULL && order->method->semantics == SURE_EXACTLY_ONCE;
+  if (call->key_is_derived && !sure__child_key(order->options->parent, &call->arena, &call->key)) {
+    return refuse_for_memory();
+  }
+  return no_refusal;
+}
+
+static struct sure__refusal pack(const struct order *order, struct sure__client_call *call) {
+  size_t len = protobuf_c_message_get_packed_size(order->request);
+  if (len > order->channel->engine.config.message_len_max) {
+    return sure__refuse(SURE_RESOURCE_EXHAUSTED, "the request is over the message limit");
+  }
+  uint8_t *bytes = sure__arena_alloc(&call->arena, len);
+  if (bytes == NULL) {
+    return refuse_for_memory();
+  }
+  protobuf_c_message_pack(order->request, bytes);
+  call->request = (struct sure_bytes){bytes, len};
+  return no_refusal;
+}
+
+static struct sure__refusal fill_in(const struct order *order, struct sure__client_call *call) {
+  call->method = order->method;
+  struct sure__refusal refusal = set_times(order, call);
+  if (refusal.text == NULL && order->request != NULL) {
+    refusal = set_key(order, call);
+  }
+  if (refusal.text == NULL && order->request != NULL) {
+    refusal = pack(order, call);
+  }
+  return refusal;
+}
+
+static void give_back(struct sure_channel *channel, struct sure__client_call *call) {
+  pthread_mutex_lock(&channel->mutex);
+  sure__client_recycle(&channel->engine, call);
+  pthread_mutex_unlock(&channel->mutex);
+}
+
+/* A call that is filled in and not started. */
+static struct sure__refusal prepare(const struct order *order,
+                                    struct sure__client_call **out_call) {
+  struct sure_channel *channel = order->channel;
+  if (sure__channel_is_foreign(channel)) {
+    return sure__refuse(SURE_FAILED_PRECONDITION, "this is a forked child");
+  }
+  pthread_mutex_lock(&channel->mutex);
+  struct sure__client_call *call = sure__client_call_new(&channel->engine);
+  pthread_mutex_unlock(&channel->mutex);
+  if (call == NULL) {
+    return refuse_for_memory();
+  }
+  struct sure__refusal refusal = fill_in(order, call); /* packing takes long: not under the lock */
+  if (refusal.text != NULL) {
+    give_back(channel, call);
+  } else {
+    *out_call = call;
+  }
+  return refusal;
+}
+
+typedef struct sure__refusal start_fn(struct sure__client *client, struct sure__client_call *call,
+                                      uint64_t now_ms);
+
+/* Hands the call to the engine. Not refused: it belongs to the engine. */
+static struct sure__refusal hand_over(struct sure_channel *channel, struct sure__client_call *call,
+                                      start_fn *start, uint64_t *out_handle) {
+  pthread_mutex_lock(&channel->mutex);
+  struct sure__refusal refusal = start(&channel->engine, call, sure__clock_ms());
+  if (refusal.text != NULL) {
+    sure__client_recycle(&channel->engine, call);
+  } else if (out_handle != NULL) {
+    *out_handle = call->handle;
+  }
+  sure__channel_finish(channel);
+  return refusal;
+}
+
+/* Starts a call that is filled in, and waits for its end. */
+static struct sure__refusal start_and_wait(struct sure_channel *channel,
+                                           struct sure__client_call *call, start_fn *start,
+                                           struct sure__channel_waiter *waiter) {
+  call->waiter = waiter;
+  struct sure__refusal refusal = hand_over(channel, call, start, NULL);
+  if (refusal.text != NULL) {
+    return refusal;
+  }
+  pthread_mutex_lock(&waiter->mutex);
+  while (!waiter->done) {
+    pthread_cond_wait(&waiter->changed, &waiter->mutex);
+  }
+  pthread_mutex_unlock(&waiter->mutex);
+  return no_refusal;
+}
+
+static const struct sure_call_options no_options;
+
+/* Prepares a blocking call or a settle of `what`, starts it, and waits. */
+static struct sure__refusal run(const struct order *order, const struct sure_settle *what,
+                                struct sure__channel_waiter *waiter) {
+  if (sure__callback_is_running()) {
+    return sure__refuse(SURE_FAILED_PRECONDITION,
+                        "a completion or inline handler may not wait for a call");
+  }
+  struct sure__client_call *call;
+  struct sure__refusal refusal = prepare(order, &call);
+  if (refusal.text != NULL) {
+    return refusal;
+  }
+  if (what == NULL) {
+    return start_and_wait(order->channel, call, sure__client_start, waiter);
+  }
+  if (!sure__arena_copy(&call->arena, what->key, &call->key)) {
+    give_back(order->channel, call);
+    return refuse_for_memory();
+  }
+  call->settle_id = what->call;
+  return start_and_wait(order->channel, call, sure__client_settle, waiter);
+}
+
+/* What the blocking functions have in common. A refusal leaves the outcome at `if_refused`. */
+static enum sure_code block(const struct order *order, const struct sure_settle *what,
+                            enum sure_outcome if_refused, ProtobufCMessage **out_reply,
+                            struct sure_status *status) {
+  struct sure__channel_waiter waiter = {
+      .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .status = status};
+  struct sure__refusal refusal = run(order, what, &waiter);
+  pthread_cond_destroy(&waiter.changed);
+  pthread_mutex_destroy(&waiter.mutex);
+  if (refusal.text != NULL) {
+    return sure__status_set_refusal(status, &refusal, if_refused);
+  }
+  if (waiter.code == SURE_OK) {
+    *out_reply = waiter.reply;
+  }
+  return waiter.code;
+}
+
+enum sure_code sure_channel_call(struct sure_channel *channel, const struct sure_method *method,
+                                 const ProtobufCMessage *request,
+                                 const struct sure_call_options *options,
+                                 ProtobufCMessage **out_reply, struct sure_status *status) {
+  struct order order = {channel, method, request, options != NULL ? options : &no_options};
+  return block(&order, NULL, SURE_NOT_APPLIED, out_reply, status);
+}
+
+enum sure_code sure_channel_settle(struct sure_channel *channel, const struct sure_method *method,
+                                   const struct sure_settle *what,
+                                   const struct sure_call_options *options,
+                                   ProtobufCMessage **out_reply, struct sure_status *status) {
+  if (what->key.len > SURE_KEY_LEN_MAX || (what->key.len > 0 && method->key_field == 0)) {
+    struct sure__refusal refusal =
+        sure__refuse(SURE_INVALID_ARGUMENT, "the method has no such key");
+    return sure__status_set_refusal(status, &refusal, SURE_OUTCOME_UNKNOWN);
+  }
+  struct order order = {channel, method, NULL, options != NULL ? options : &no_options};
+  return block(&order, what, SURE_OUTCOME_UNKNOWN, out_reply, status);
+}
+
+enum sure_code sure_channel_start(struct sure_channel *channel, const struct sure_method *method,
+                                  const ProtobufCMessage *request,
+                                  const struct sure_call_options *options,
+                                  sure_complete_fn *complete, const void *closure,
+                                  size_t closure_len, uint64_t *out_handle) {
+  if (closure_len > SURE_CLOSURE_LEN_MAX) {
+    return SURE_INVALID_ARGUMENT;
+  }
+  struct order order = {channel, method, request, options != NULL ? options : &no_options};
+  struct sure__client_call *call = NULL;
+  struct sure__refusal refusal = prepare(&order, &call);
+  if (refusal.text != NULL) {
+    return refusal.code;
+  }
+  call->complete = complete;
+  if (closure_len > 0) {
+    memcpy(call->closure, closure, closure_len);
+  }
+  return hand_over(channel, call, sure__client_start, out_handle).code;
+}
+
+void sure_channel_cancel(struct sure_channel *channel, uint64_t handle) {
+  if (sure__channel_is_foreign(channel)) {
+    return;
+  }
+  pthread_mutex_lock(&channel->mutex);
+  sure__client_cancel(&channel->engine, handle, sure__clock_ms());
+  sure__channel_finish(channel);
+}
+
+void sure_channel_release(struct sure_channel *channel, struct sure_call_id call) {
+  if (sure__channel_is_foreign(channel)) {
+    return;
+  }
+  pthread_mutex_lock(&channel->mutex);
+  sure__client_release(&channel->engine, call, sure__clock_ms());
+  sure__channel_finish(channel);
+}

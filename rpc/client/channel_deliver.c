@@ -1,0 +1,78 @@
+/* Telling the ends of calls: unpacking replies, completions, waiters. */
+#include <stdlib.h>
+
+#include "rpc/client/channel_private.h"
+#include "rpc/core/message.h"
+
+/* Where the unpacked reply goes, and whether memory was short for it. */
+struct room {
+  struct sure__arena *arena; /* NULL: malloc, for replies that the application frees */
+  bool short_of_memory;
+};
+
+static void *room_alloc(void *user, size_t size) {
+  struct room *room = user;
+  void *memory = room->arena == NULL ? malloc(size) : sure__arena_alloc(room->arena, size);
+  room->short_of_memory = room->short_of_memory || memory == NULL;
+  return memory;
+}
+
+static void room_free(void *user, void *memory) {
+  struct room *room = user;
+  if (room->arena == NULL) {
+    free(memory);
+  }
+}
+
+/* The reply, or NULL; then the end of the call says why. Whatever we can't read of a reply, its
+ * effect has happened: the outcome stays (S8). */
+static ProtobufCMessage *unpack(struct sure__client_call *call, struct room *room) {
+  struct sure__end *end = &call->end;
+  if (end->code != SURE_OK) {
+    return NULL;
+  }
+  ProtobufCAllocator allocator = {.alloc = room_alloc, .free = room_free, .allocator_data = room};
+  ProtobufCMessage *reply = NULL;
+  if (sure__message_check(call->method->reply, end->reply)) {
+    reply =
+        protobuf_c_message_unpack(call->method->reply, &allocator, end->reply.len, end->reply.data);
+  }
+  if (reply == NULL) {
+    const char *text =
+        room->short_of_memory ? "memory is short for the reply" : "the reply does not parse";
+    end->code = room->short_of_memory ? SURE_RESOURCE_EXHAUSTED : SURE_INTERNAL;
+    end->reason = room->short_of_memory ? SURE_REASON_CHANNEL : SURE_REASON_UNPARSABLE;
+    end->text = sure__bytes_of(text);
+  }
+  return reply;
+}
+
+static void wake(struct sure__client_call *call) {
+  struct sure__channel_waiter *waiter = call->waiter;
+  struct room room = {.arena = NULL};
+  ProtobufCMessage *reply = unpack(call, &room);
+  pthread_mutex_lock(&waiter->mutex);
+  waiter->reply = reply;
+  waiter->code = call->end.code;
+  if (waiter->status != NULL) {
+    sure__status_set(waiter->status, &call->end);
+  }
+  waiter->done = true;
+  pthread_cond_signal(&waiter->changed); /* under its mutex: the waiter goes away afterwards */
+  pthread_mutex_unlock(&waiter->mutex);
+}
+
+void sure__channel_deliver(struct sure__client_call *call, struct sure_status *status) {
+  if (call->waiter != NULL) {
+    wake(call);
+    return;
+  }
+  /* The request is of no use any more: its memory takes the reply. */
+  struct room room = {.arena = &call->arena};
+  if (call->end.code == SURE_OK) {
+    sure__arena_reset(&call->arena);
+  }
+  ProtobufCMessage *reply = unpack(call, &room);
+  sure__status_set(status, &call->end);
+  call->complete(call->closure, status, reply);
+}
