@@ -84,6 +84,7 @@ static enum sure_outcome judge(const struct sure__client_call *call,
       .answered = answer->answered,
       .recorded = answer->recorded,
       .key_reused = answer->answered && answer->reason == SURE_REASON_KEY_REUSED,
+      .reply_lost = answer->answered && answer->reason == SURE_REASON_REPLY_LOST,
       .code = answer->code,
   });
 }

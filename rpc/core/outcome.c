@@ -2,7 +2,8 @@
 
 enum sure_outcome sure__outcome(const struct sure__evidence *evidence) {
   if (evidence->recorded) {
-    return evidence->code == SURE_OK ? SURE_APPLIED : SURE_NOT_APPLIED;
+    bool applied = evidence->code == SURE_OK || evidence->reply_lost;
+    return applied ? SURE_APPLIED : SURE_NOT_APPLIED;
   }
   if (evidence->answered && evidence->code == SURE_OK) {
     return evidence->semantics == SURE_EXACTLY_ONCE ? SURE_OUTCOME_UNKNOWN : SURE_APPLIED;

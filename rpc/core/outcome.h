@@ -14,6 +14,8 @@ struct sure__evidence {
   bool recorded;   /* and that answer is a completion record or a tombstone */
   /* The key belongs to another request for good, which could not be if this one had run. */
   bool key_reused;
+  /* The record says that the effect happened, though there is no reply to give (S8). */
+  bool reply_lost;
   enum sure_code code;
 };
 
