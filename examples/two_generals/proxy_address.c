@@ -14,10 +14,11 @@
 
 static bool parse_ipc(const char *path, struct address *out_address) {
   struct sockaddr_un local = {.sun_family = AF_UNIX};
-  if (path[0] == '\0' || strlen(path) >= sizeof local.sun_path) {
+  size_t len = strlen(path);
+  if (len == 0 || len >= sizeof local.sun_path) {
     return false;
   }
-  strcpy(local.sun_path, path);
+  memcpy(local.sun_path, path, len);
   memcpy(&out_address->socket, &local, sizeof local);
   out_address->len = sizeof local;
   return true;
