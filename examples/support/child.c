@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -67,6 +68,13 @@ bool child_read_url(struct child *child, char out_url[CHILD_URL_LEN_MAX]) {
     }
   }
   return false;
+}
+
+uint64_t child_number(const char *line, const char *name) {
+  char quoted[64];
+  snprintf(quoted, sizeof quoted, "\"%s\":", name);
+  const char *found = strstr(line, quoted);
+  return found == NULL ? 0 : strtoull(found + strlen(quoted), NULL, 10);
 }
 
 int child_end(struct child *child, int signal) {

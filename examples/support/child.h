@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -26,6 +27,10 @@ bool child_start(const char *const argv[], struct child *out_child);
 
 /* Wait for the line "listening on URL" and store the URL. False if the child ends its output. */
 bool child_read_url(struct child *child, char out_url[CHILD_URL_LEN_MAX]);
+
+/* The number after "name": in a line of JSON without blanks that a child wrote; 0 if it is not
+ * there. */
+uint64_t child_number(const char *line, const char *name);
 
 /* Send `signal` (0: none) and wait for the end. Returns the exit status, or 128 + the signal that
  * ended it. The output stays readable until child_fini. */

@@ -14,6 +14,7 @@
 /* name on the command line, in which direction (UP: at a REQUEST, DOWN: at a RESPONSE) */
 #define PROXY_FAULT_LIST(X)                                                                        \
   X(CUT_REQUEST, "cut-request", UP) /* connection cut before the request is whole */               \
+  X(CUT_AFTER, "cut-after", UP)     /* cut when the request is whole: it may be running */         \
   X(CUT_REPLY, "cut-reply", DOWN)   /* cut when the request was served, before its reply */        \
   X(CUT_MID_REPLY, "cut-mid", DOWN) /* cut in the middle of the reply */                           \
   X(HOLE_UP, "hole-up", UP)         /* from here on the client's bytes vanish, nobody is told */   \
@@ -27,7 +28,7 @@ enum proxy_fault {
 #undef PROXY_FAULT_ENUM
 };
 
-#define PROXY_FAULT_COUNT   6
+#define PROXY_FAULT_COUNT   7
 #define PROXY_FAULTS_ALL    ((1u << PROXY_FAULT_COUNT) - 1)
 #define PROXY_URL_LEN_MAX   128
 #define PROXY_ERROR_LEN_MAX 256

@@ -102,6 +102,9 @@ static void start_fault(struct flow *flow, enum proxy_fault fault, uint64_t len)
   case PROXY_CUT_MID_REPLY:
     flow->cut_at = inside;
     break;
+  case PROXY_CUT_AFTER:
+    flow->cut_at = flow->frame + len;
+    break;
   case PROXY_CUT_REPLY:
     flow->cut_at = flow->frame;
     break;

@@ -40,9 +40,11 @@ void proxy_write_stats(const struct proxy_stats *stats, FILE *out) {
           stats->connections, stats->requests, stats->responses);
   fprintf(out, ",\"replays\":%" PRIu64 ",\"replay_answers\":%" PRIu64 ",\"faults\":{",
           stats->replays, stats->replay_answers);
+  uint64_t sum = 0;
   for (int fault = 0; fault < PROXY_FAULT_COUNT; fault++) {
     fprintf(out, "%s\"%s\":%" PRIu64, fault == 0 ? "" : ",", fault_names[fault],
             stats->faults[fault]);
+    sum += stats->faults[fault];
   }
-  fprintf(out, "}}\n");
+  fprintf(out, "},\"faults_sum\":%" PRIu64 "}\n", sum);
 }

@@ -53,26 +53,14 @@ static bool start_world(struct world *world, const struct trial *trial) {
          (start_proxy(world, trial, url) || complain("the proxy does not start"));
 }
 
-/* The number after `"name":` in one line of JSON without spaces. */
-static uint64_t number_after(const char *json, const char *name) {
-  char quoted[64];
-  snprintf(quoted, sizeof quoted, "\"%s\":", name);
-  const char *found = strstr(json, quoted);
-  return found == NULL ? 0 : strtoull(found + strlen(quoted), NULL, 10);
-}
-
 static void read_proxy_stats(struct world *world, struct tally *tally) {
-  static const char *const faults[] = {"cut-request", "cut-reply", "cut-mid",
-                                       "hole-up",     "hole-down", "replay"};
   char line[1024] = "";
   if (fgets(line, sizeof line, world->proxy.output) == NULL) {
     return;
   }
-  tally->replays = number_after(line, "replays");
-  tally->replay_answers = number_after(line, "replay_answers");
-  for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
-    tally->faults += number_after(line, faults[i]);
-  }
+  tally->replays = child_number(line, "replays");
+  tally->replay_answers = child_number(line, "replay_answers");
+  tally->faults = child_number(line, "faults_sum");
 }
 
 /* First the proxy, then the server in good order: after that nothing moves any more. */

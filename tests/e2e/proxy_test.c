@@ -213,6 +213,19 @@ static void cut_request_ends_the_connection_before_the_request_is_whole(void **s
   assert_int_equal(finish(&setup).faults[PROXY_CUT_REQUEST], 1);
 }
 
+static void cut_after_lets_the_request_through_and_ends_the_connection(void **state) {
+  (void)state;
+  struct setup setup = start(1, "cut-after");
+  run(&setup);
+  struct ends ends = connect_ends(&setup);
+  uint8_t frames[2 * FRAME_LEN] = {[0] = FRAME_LEN, [4] = TYPE_REQUEST};
+  send_all(ends.client, frames, sizeof frames); /* what follows the request is lost with it */
+  assert_int_equal(receive(ends.server, SIZE_MAX), FRAME_LEN);
+  assert_int_equal(receive(ends.client, 1), 0);
+  close_ends(ends);
+  assert_int_equal(finish(&setup).faults[PROXY_CUT_AFTER], 1);
+}
+
 /* What of a reply arrives when `fault` happens to it, the request having arrived whole. */
 static size_t arrives_of_reply(const char *fault) {
   struct setup setup = start(1, fault);
@@ -328,6 +341,7 @@ int main(void) {
       cmocka_unit_test(without_loss_every_frame_arrives_though_it_comes_in_pieces),
       cmocka_unit_test(a_stream_that_ends_inside_a_header_is_passed_on_to_its_end),
       cmocka_unit_test(cut_request_ends_the_connection_before_the_request_is_whole),
+      cmocka_unit_test(cut_after_lets_the_request_through_and_ends_the_connection),
       cmocka_unit_test(cut_reply_lets_the_request_through_and_nothing_of_the_reply),
       cmocka_unit_test(cut_mid_ends_the_connection_inside_the_reply),
       cmocka_unit_test(hole_up_swallows_requests_and_keeps_the_connection_up),
