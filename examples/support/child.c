@@ -22,19 +22,20 @@ bool child_find(const char *directory, const char *name, char out_path[CHILD_PAT
 }
 
 /* In the new process: only what is allowed between fork and exec. */
-static void become(const char *const argv[], int output, pid_t parent) {
+static void become(const char *const argv[], const char *log, int output, pid_t parent) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
+  int errors = log == NULL ? STDERR_FILENO : open(log, O_WRONLY | O_CREAT | O_APPEND, 0666);
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent ||
-      dup2(output, STDOUT_FILENO) < 0) {
+      dup2(output, STDOUT_FILENO) < 0 || dup2(errors, STDERR_FILENO) < 0) {
     _exit(127);
   }
   execv(argv[0], (char *const *)argv);
   _exit(127);
 }
 
-bool child_start(const char *const argv[], struct child *out_child) {
+bool child_start(const char *const argv[], const char *log, struct child *out_child) {
   int ends[2];
   pid_t parent = getpid();
   if (pipe2(ends, O_CLOEXEC) != 0) {
@@ -42,7 +43,7 @@ bool child_start(const char *const argv[], struct child *out_child) {
   }
   pid_t pid = fork();
   if (pid == 0) {
-    become(argv, ends[1], parent);
+    become(argv, log, ends[1], parent);
   }
   close(ends[1]);
   FILE *output = pid < 0 ? NULL : fdopen(ends[0], "r");
@@ -75,6 +76,12 @@ uint64_t child_number(const char *line, const char *name) {
   snprintf(quoted, sizeof quoted, "\"%s\":", name);
   const char *found = strstr(line, quoted);
   return found == NULL ? 0 : strtoull(found + strlen(quoted), NULL, 10);
+}
+
+bool child_has_ended(struct child *child) {
+  siginfo_t info = {0};
+  return waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid != 0;
 }
 
 int child_end(struct child *child, int signal) {

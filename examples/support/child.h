@@ -21,9 +21,10 @@ struct child {
  * running program ("." for beside it). False if it would be too long. */
 bool child_find(const char *directory, const char *name, char out_path[CHILD_PATH_LEN_MAX]);
 
-/* Start argv[0] with the NULL-terminated `argv`; stderr stays ours. It is killed when the thread
- * that called this ends, so call it from the main thread. False with errno set if that fails. */
-bool child_start(const char *const argv[], struct child *out_child);
+/* Start argv[0] with the NULL-terminated `argv`. What it writes to stderr is appended to the file
+ * `log`; NULL: it goes where ours goes. It is killed when the thread that called this ends, so call
+ * it from the main thread. False with errno set if that fails. */
+bool child_start(const char *const argv[], const char *log, struct child *out_child);
 
 /* Wait for the line "listening on URL" and store the URL. False if the child ends its output. */
 bool child_read_url(struct child *child, char out_url[CHILD_URL_LEN_MAX]);
@@ -31,6 +32,9 @@ bool child_read_url(struct child *child, char out_url[CHILD_URL_LEN_MAX]);
 /* The number after "name": in a line of JSON without blanks that a child wrote; 0 if it is not
  * there. */
 uint64_t child_number(const char *line, const char *name);
+
+/* It has ended by itself; child_end then returns at once. */
+bool child_has_ended(struct child *child);
 
 /* Send `signal` (0: none) and wait for the end. Returns the exit status, or 128 + the signal that
  * ended it. The output stays readable until child_fini. */

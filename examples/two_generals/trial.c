@@ -28,7 +28,7 @@ static bool start_server(struct world *world, const char *url) {
     return false;
   }
   const char *argv[] = {program, "--listen", url, "--database", world->ledger, NULL};
-  return child_start(argv, &world->server) && child_read_url(&world->server, bound);
+  return child_start(argv, NULL, &world->server) && child_read_url(&world->server, bound);
 }
 
 static bool start_proxy(struct world *world, const struct trial *trial, const char *url) {
@@ -42,7 +42,7 @@ static bool start_proxy(struct world *world, const struct trial *trial, const ch
   }
   const char *argv[] = {program, "--target",        url, "--loss", loss, "--seed",
                         seed,    "--stats-on-exit", NULL};
-  return child_start(argv, &world->proxy) && child_read_url(&world->proxy, world->proxy_url);
+  return child_start(argv, NULL, &world->proxy) && child_read_url(&world->proxy, world->proxy_url);
 }
 
 static bool start_world(struct world *world, const struct trial *trial) {
