@@ -9,3 +9,4 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET GLOBAL libxxhash)
 
 find_program(PROTOC protoc REQUIRED)
 find_program(PROTOC_GEN_C NAMES protoc-gen-c REQUIRED)
+find_path(PROTOBUF_IMPORT_DIR google/protobuf/descriptor.proto REQUIRED)

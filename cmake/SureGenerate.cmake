@@ -64,12 +64,12 @@ function(sure_generate_one_ target proto out_dir import_dirs)
     OUTPUT ${out}.pb-c.c ${out}.pb-c.h ${out}.sure.c ${out}.sure.h
     COMMAND ${CMAKE_COMMAND} -E rm -f ${out}.sure.c ${out}.sure.h
     COMMAND
-      ${PROTOC} --plugin=protoc-gen-c=$<TARGET_FILE:protoc-gen-c-messages>
-      --plugin=protoc-gen-sure=$<TARGET_FILE:protoc-gen-sure> ${import_options}
+      ${PROTOC} --plugin=protoc-gen-c=$<TARGET_FILE:sure::protoc-gen-c-messages>
+      --plugin=protoc-gen-sure=$<TARGET_FILE:sure::protoc-gen-sure> ${import_options}
       --proto_path=${SURE_IDL_DIR} --proto_path=${PROTOBUF_IMPORT_DIR} --c_out=${out_dir}
       --sure_out=${out_dir} --dependency_out=${out}.d ${name}
     COMMAND ${CMAKE_COMMAND} -E touch ${out}.sure.c ${out}.sure.h
-    DEPENDS ${proto} protoc-gen-sure protoc-gen-c-messages
+    DEPENDS ${proto} $<TARGET_FILE:sure::protoc-gen-sure> $<TARGET_FILE:sure::protoc-gen-c-messages>
     DEPFILE ${out}.d
     COMMENT "Generating C from ${name}"
     VERBATIM)
