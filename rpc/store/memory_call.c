@@ -185,6 +185,7 @@ static enum sure_store_verdict find_call(const struct sure__stored_session *sess
 static bool write_tombstones(struct sure__memory *memory, struct sure__stored_session *session,
                              const struct sure_store_op *op, struct sure__settlement settlement) {
   if (settlement.close_call) {
+    sure__assert(session != NULL && "without a session it is LOST");
     bool room =
         session->row_count < memory->session_records_max && op->sequence <= SURE__SEQUENCE_MAX;
     if (!room || sure__row_add(session, &memory->pool, op->sequence, SURE__ROW_TOMBSTONE) == NULL) {
@@ -210,6 +211,7 @@ void sure__memory_settle(struct sure__memory *memory, struct sure_store_op *op) 
       sure__settle(find_call(session, row, op->sequence), is_keyed(op), key_verdict(key, NULL));
   op->verdict = settlement.verdict;
   if (settlement.verdict == SURE_STORE_REPLAYED) {
+    sure__assert((settlement.from_key ? key != NULL : row != NULL) && "a record was found");
     op->verdict = replay(op, settlement.from_key ? key->kept : row->kept);
   }
   if (op->verdict != SURE_STORE_FULL && !write_tombstones(memory, session, op, settlement)) {

@@ -27,7 +27,7 @@ void sure__pool_unreserve(struct sure__pool *pool, size_t size);
 /* NULL when the limit is reached or memory is short. */
 void *sure__pool_take(struct sure__pool *pool, size_t size);
 /* `size` is that of the take. */
-void sure__pool_give(struct sure__pool *pool, void *block, size_t size);
+void sure__pool_give(struct sure__pool *pool, void *memory, size_t size);
 /* After everything was given back. */
 void sure__pool_fini(struct sure__pool *pool);
 

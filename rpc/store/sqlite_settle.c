@@ -1,3 +1,4 @@
+#include "rpc/core/assert.h"
 #include "rpc/store/sqlite_store.h"
 
 /* What there is under the call id: a verdict of its row, or STALE, or LOST. */
@@ -28,8 +29,12 @@ static bool find_call(struct sure__sqlite *store, struct sure_store_op *op,
 static bool is_full(const struct sure__sqlite *store, const struct sure_store_op *op,
                     const struct sure__sqlite_session *session,
                     struct sure__settlement settlement) {
-  return settlement.close_call && (session->row_count >= store->options.session_records_max ||
-                                   op->sequence > SURE__SEQUENCE_MAX);
+  if (!settlement.close_call) {
+    return false;
+  }
+  sure__assert(session != NULL && "without a session it is LOST");
+  return (session->row_count >= store->options.session_records_max ||
+          op->sequence > SURE__SEQUENCE_MAX);
 }
 
 bool sure__sqlite_settle(struct sure__sqlite *store, struct sure_store_op *op) {

@@ -24,10 +24,9 @@ static int serve_and_call(struct sure_server *server) {
                sure_server_listen(server, "tcp://127.0.0.1:0");
   if (!failed) {
     struct sure_channel_options options = {.target = sure_server_url(server, 0)};
-    failed =
-        sure_channel_open(&options, &channel) ||
-        greeter__greeter_client__greet(channel, &nothing, NULL, &greeting, NULL) != SURE_OK ||
-        strcmp(greeting->text, "hello") != 0;
+    failed = sure_channel_open(&options, &channel) ||
+             greeter__greeter_client__greet(channel, &nothing, NULL, &greeting, NULL) != SURE_OK ||
+             strcmp(greeting->text, "hello") != 0;
   }
   if (greeting) {
     greeter__greeting__free_unpacked(greeting, NULL);
