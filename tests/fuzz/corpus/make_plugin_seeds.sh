@@ -17,13 +17,13 @@ chmod +x "$work/keep"
 
 # In protobuf's text form a file begins with a line "proto_file {" and ends with a line "}".
 drop_large_files() {
-  awk -v name='\n  name: "(google/protobuf/descriptor|sure/options|protobuf-c/protobuf-c)[.]proto"' '
+  awk -v large='google/protobuf/descriptor|sure/options|protobuf-c/protobuf-c' '
     /^proto_file {/ { block = ""; inside = 1 }
     inside { block = block $0 "\n" }
     !inside { print }
     inside && /^}/ {
       inside = 0
-      if (block !~ name)
+      if (block !~ "\n  name: \"(" large ")[.]proto\"")
         printf "%s", block
     }'
 }
