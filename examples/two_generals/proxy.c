@@ -120,7 +120,7 @@ static void schedule_replay(struct proxy *proxy, struct link *link) {
     return;
   }
   flow_init_replay(&replay->up, link->capture, len);
-  flow_init_replay(&replay->down, NULL, 0);
+  replay->down.is_replay = true;
   replay->down.hole_at = 0;
   replay->begins_ms = now_ms() + REPLAY_DELAY_MS;
 }
