@@ -5,11 +5,11 @@ started=$SECONDS
 
 # Debian packages: what it takes to build Sure with its tests, and what checking it takes besides.
 build_packages=(
-  gcc libc6-dev cmake ninja-build pkg-config
+  gcc g++ libc6-dev cmake ninja-build pkg-config
   libnng-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libprotobuf-dev
   libsqlite3-dev libxxhash-dev libcmocka-dev libjansson-dev
 )
-check_packages=(clang clang-format clang-tidy libclang-rt-14-dev g++ llvm-14)
+check_packages=(clang clang-format clang-tidy libclang-rt-14-dev llvm-14)
 
 say() {
   printf '[%3d s] %s\n' $((SECONDS - started)) "$*"
