@@ -2,10 +2,11 @@
  *
  * Threads, and what each of them does:
  *
- *     nng's       read frames, drive the engine, run inline handlers, submit to a store that does
- * not block, write writer      submits to a store that blocks; nothing else (design: it encodes and
- * sends nothing) loop        timers, what the writer has committed, connections to be freed pool
- * handlers that may take their time, read transactions
+ * - nng's: read frames, drive the engine, run inline handlers, submit to a store that does not
+ *   block, write
+ * - writer: submits to a store that blocks; nothing else (it encodes and sends nothing)
+ * - loop: timers, what the writer has committed, connections to be freed
+ * - pool: handlers that may take their time, read transactions
  *
  * Locks: one a shard around its engine; one around the loop's lists, one around the writer's queue,
  * one around the pool's queue, one around the list of links. The latter four are leaves. No lock is
