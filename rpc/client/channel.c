@@ -62,14 +62,17 @@ static void *run(void *user) {
   sure__channel_finish(channel);
   pthread_mutex_lock(&channel->mutex);
   while (!channel->stopping || channel->link_count > 0 || channel->dialing) {
-    sure__channel_reap(channel);
+    if (!sure__list_is_empty(&channel->dead)) {
+      sure__channel_reap(channel); /* unlocks: what the loop waits for may have come */
+      continue;
+    }
     uint64_t now_ms = sure__clock_ms();
     uint64_t next_ms = sure__client_next_ms(&channel->engine);
     if (next_ms <= now_ms) {
       sure__client_advance(&channel->engine, now_ms);
       sure__channel_finish(channel);
       pthread_mutex_lock(&channel->mutex);
-    } else if (sure__list_is_empty(&channel->dead)) {
+    } else {
       channel->sleep_until_ms = next_ms;
       sure__condition_wait_until(&channel->changed, &channel->mutex, next_ms);
       channel->sleep_until_ms = 0;
