@@ -1,8 +1,8 @@
 #!/bin/bash
 # usage: two_generals.sh PROGRAM
 #
-# At 5 % loss, with five seeds: retry without dedup doubles charges, no retry loses some, and exactly
-# once does neither. The program itself fails if exactly once did.
+# At 5 % loss, with five seeds: retry without dedup doubles charges, no retry loses some, and
+# exactly once does neither. The program itself fails if exactly once did.
 set -euo pipefail
 program=$1
 work=$(mktemp -d)
