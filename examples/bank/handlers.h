@@ -1,0 +1,11 @@
+/* The Bank service: requests in, the ledger asked, replies out. */
+#ifndef BANK_HANDLERS_H
+#define BANK_HANDLERS_H
+
+#include <sure/server.h>
+
+/* Offer bank.v1.Bank on `server`, whose store must be SQLite with the tables of ledger_schema.
+ * Fails as sure_server_register does. */
+enum sure_code bank_register(struct sure_server *server);
+
+#endif

@@ -1,0 +1,172 @@
+/* bank-server: the bank on SQLite. */
+#include "handlers.h"
+#include "ledger_schema.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sure/sqlite.h>
+
+#define LISTEN_MAX       16
+#define EXIT_WRONG_INPUT 2
+#define SECONDS_MAX      (7 * 24 * 3600)
+#define URL_DEFAULT      "tcp://127.0.0.1:5001"
+#define DATABASE_DEFAULT "bank.db"
+
+const char *argp_program_version = "bank-server (Sure) 0.1.0";
+
+struct arguments {
+  const char *urls[LISTEN_MAX];
+  size_t url_count;
+  const char *database;
+  uint32_t lease_s;
+  uint32_t drain_s;
+  bool verbose;
+};
+
+enum { OPTION_LEASE = 256, OPTION_DRAIN };
+
+static const struct argp_option options[] = {
+    {"listen", 'l', "URL", 0,
+     "Serve on tcp://HOST:PORT (port 0: a free one) or ipc:///PATH. May be "
+     "given several times. Default: " URL_DEFAULT,
+     0},
+    {"database", 'd', "FILE", 0, "The ledger, made if it is not there. Default: " DATABASE_DEFAULT,
+     0},
+    {"lease", OPTION_LEASE, "SECONDS", 0,
+     "A client's session that nobody is attached to takes no new calls after so long. Default: 60",
+     0},
+    {"drain", OPTION_DRAIN, "SECONDS", 0,
+     "After SIGTERM, wait so long for running calls. Default: 30", 0},
+    {"verbose", 'v', NULL, 0, "Say more on stderr", 0},
+    {0}};
+
+static uint32_t parse_seconds(struct argp_state *state, const char *text) {
+  char *end;
+  errno = 0;
+  long seconds = strtol(text, &end, 10);
+  if (errno || end == text || *end != '\0' || seconds < 1 || seconds > SECONDS_MAX)
+    argp_error(state, "'%s' is not a number of seconds from 1 to %d", text, SECONDS_MAX);
+  return (uint32_t)seconds;
+}
+
+static error_t parse_option(int key, char *value, struct argp_state *state) {
+  struct arguments *arguments = state->input;
+  switch (key) {
+  case 'l':
+    if (arguments->url_count == LISTEN_MAX)
+      argp_error(state, "more than %d addresses to listen on", LISTEN_MAX);
+    arguments->urls[arguments->url_count++] = value;
+    return 0;
+  case 'd':
+    arguments->database = value;
+    return 0;
+  case OPTION_LEASE:
+    arguments->lease_s = parse_seconds(state, value);
+    return 0;
+  case OPTION_DRAIN:
+    arguments->drain_s = parse_seconds(state, value);
+    return 0;
+  case 'v':
+    arguments->verbose = true;
+    return 0;
+  case ARGP_KEY_ARG:
+    argp_error(state, "'%s' is one word too many", value);
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static const struct argp parser = {
+    options,
+    parse_option,
+    NULL,
+    "A small bank whose payments take effect exactly once.\v"
+    "It prints \"listening on URL\" for each address once it serves there. SIGTERM and SIGINT make "
+    "it answer the calls that run, take no new ones, and end; a second one ends it at once.\n\n"
+    "Exit status: 0 after an end in good order; 1 if calls were cut off or the database failed; 2 "
+    "if it could not start: wrong input, an address in use, a database that is not ours.",
+    NULL,
+    NULL,
+    NULL};
+
+static int complain(const char *what, const char *why) {
+  fprintf(stderr, "bank-server: %s: %s\n", what, why);
+  return EXIT_WRONG_INPUT;
+}
+
+static const char *listen_problem(enum sure_code code) {
+  switch ((int)code) {
+  case SURE_INVALID_ARGUMENT:
+    return "not an address to listen on, such as tcp://127.0.0.1:5001 or ipc:///tmp/bank";
+  case SURE_ALREADY_EXISTS:
+    return "the address is in use";
+  case SURE_PERMISSION_DENIED:
+    return "not allowed";
+  default:
+    return sure_code_text(code);
+  }
+}
+
+static int listen_on_all(struct sure_server *server, const struct arguments *arguments) {
+  for (size_t i = 0; i < arguments->url_count; i++) {
+    enum sure_code code = sure_server_listen(server, arguments->urls[i]);
+    if (code)
+      return complain(arguments->urls[i], listen_problem(code));
+  }
+  for (size_t i = 0; i < arguments->url_count; i++)
+    printf("listening on %s\n", sure_server_url(server, i));
+  return EXIT_SUCCESS;
+}
+
+static int serve(struct sure_server *server, const struct arguments *arguments) {
+  enum sure_code code = bank_register(server);
+  if (code)
+    return complain("the service can't be offered", sure_code_text(code));
+  int status = listen_on_all(server, arguments);
+  if (status)
+    return status;
+  code = sure_server_run(server, arguments->drain_s * 1000);
+  if (code == SURE_OK)
+    return EXIT_SUCCESS;
+  complain("ended early",
+           code == SURE_DEADLINE_EXCEEDED ? "some calls were cut off" : sure_code_text(code));
+  return EXIT_FAILURE;
+}
+
+static int serve_from(struct sure_store *store, const struct arguments *arguments,
+                      struct sure_logger logger) {
+  const struct sure_server_options server_options = {
+      .store = store, .logger = logger, .session_lease_ms = arguments->lease_s * 1000};
+  struct sure_server *server;
+  enum sure_code code = sure_server_open(&server_options, &server);
+  if (code)
+    return complain("can't start", sure_code_text(code));
+  int status = serve(server, arguments);
+  sure_server_free(server);
+  return status;
+}
+
+int main(int argc, char **argv) {
+  struct arguments arguments = {.database = DATABASE_DEFAULT};
+  argp_err_exit_status = EXIT_WRONG_INPUT;
+  setvbuf(stdout, NULL, _IOLBF, 0);
+  argp_parse(&parser, argc, argv, 0, NULL, &arguments);
+  if (arguments.url_count == 0)
+    arguments.urls[arguments.url_count++] = URL_DEFAULT;
+
+  struct sure_logger logger = {.fn = sure_log_to_stderr,
+                               .level_min = arguments.verbose ? SURE_LOG_DEBUG : SURE_LOG_WARNING};
+  const struct sure_sqlite_store_options store_options = {
+      .path = arguments.database, .logger = logger, .schema = ledger_schema};
+  struct sure_store *store;
+  char why[256];
+  if (sure_sqlite_store_open(&store_options, &store, why, sizeof why))
+    return complain(arguments.database, why);
+  int status = serve_from(store, &arguments, logger);
+  sure_store_free(store);
+  return status;
+}
