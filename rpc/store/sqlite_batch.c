@@ -109,7 +109,7 @@ static bool mark(struct sure__sqlite *store) {
 
 static bool reconnect(struct sure__sqlite *store) {
   sure__sqlite_finalize(store);
-  sqlite3_close_v2(store->database);
+  sure__sqlite_disconnect(store->database);
   return sure__sqlite_connect_writer(store) == SQLITE_OK &&
          sure__sqlite_prepare(store) == SQLITE_OK;
 }

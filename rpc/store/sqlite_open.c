@@ -259,7 +259,7 @@ static void free_store(struct sure_store *base) {
   struct sure__sqlite *store = (struct sure__sqlite *)base;
   sure__sqlite_readers_close(store);
   sure__sqlite_finalize(store);
-  sqlite3_close_v2(store->database);
+  sure__sqlite_disconnect(store->database);
   pthread_mutex_destroy(&store->readers_lock);
   sure__free(store->path);
   sure__free(store->vfs);

@@ -7,7 +7,7 @@
 #define READERS_MAX 8
 
 static struct sure__sqlite_reader *close_reader(struct sure__sqlite_reader *reader) {
-  sqlite3_close_v2(reader->database);
+  sure__sqlite_disconnect(reader->database);
   sure__free(reader);
   return NULL;
 }

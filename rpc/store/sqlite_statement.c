@@ -24,6 +24,16 @@ void sure__sqlite_finalize(struct sure__sqlite *store) {
   }
 }
 
+void sure__sqlite_disconnect(sqlite3 *database) {
+  if (database == NULL) {
+    return;
+  }
+  for (sqlite3_stmt *each; (each = sqlite3_next_stmt(database, NULL)) != NULL;) {
+    sqlite3_finalize(each);
+  }
+  sqlite3_close(database);
+}
+
 sqlite3_stmt *sure__sqlite_use(struct sure__sqlite *store, enum sure__sqlite_statement which) {
   return store->statements[which];
 }

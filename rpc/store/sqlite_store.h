@@ -106,6 +106,9 @@ int64_t sure__sqlite_ask(sqlite3 *database, const char *sql, int64_t otherwise);
 /* sqlite_statement */
 int sure__sqlite_prepare(struct sure__sqlite *store);
 void sure__sqlite_finalize(struct sure__sqlite *store);
+/* Closes a connection (NULL: none) and finalizes what is prepared on it: handlers may keep
+ * statements for their next run, and one that is left would keep the file open for ever. */
+void sure__sqlite_disconnect(sqlite3 *database);
 sqlite3_stmt *sure__sqlite_use(struct sure__sqlite *store, enum sure__sqlite_statement which);
 void sure__sqlite_bind_int(struct sure__sqlite *store, sqlite3_stmt *statement, int index,
                            int64_t value);

@@ -48,8 +48,10 @@ SURE_API enum sure_code sure_sqlite_store_open(const struct sure_sqlite_store_op
 
 /* The open transaction of the call that a TX handler serves, or the snapshot of one with
  * NO_SIDE_EFFECTS (read only). NULL outside of one, or when the server's store is not SQLite. The
- * handler may prepare and step statements and must finalize or reset them before it returns; BEGIN,
- * COMMIT, ROLLBACK, SAVEPOINT, ATTACH and PRAGMA are denied (S21). */
+ * handler may prepare and step statements and must finalize or reset them before it returns. Those
+ * that it only resets it finds again on the same handle (sqlite3_next_stmt); the store finalizes
+ * them when it closes the handle. BEGIN, COMMIT, ROLLBACK, SAVEPOINT, ATTACH and PRAGMA are denied
+ * (S21). */
 SURE_API sqlite3 *sure_call_sqlite(const struct sure_call *call);
 
 #ifdef __cplusplus
