@@ -17,6 +17,7 @@ struct client {
   struct sure_status *status;
   struct sure_call_options call;
   const char *payment_id; /* of the commands that move money: given, or made up */
+  bool id_is_made;        /* nobody has seen the payment id yet */
   const char *overdraft;  /* open-account: an amount as text, or NULL */
   const char *method;     /* settle: the command that the payment was made with, or NULL */
   int limit;              /* entries: how many at most; 0: all */

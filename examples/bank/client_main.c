@@ -165,15 +165,14 @@ static const struct argp parser = {
     NULL,
     NULL};
 
-/* A payment without an id gets one, which is printed before anything is sent: whatever happens to
- * this process, the payment can be settled. */
+/* A payment without an id gets one. */
 static bool ensure_payment_id(struct arguments *arguments, char made[NAME_RANDOM_LEN]) {
   if (arguments->client.payment_id || !client_is_payment(arguments->command->name))
     return true;
   if (!name_make_payment_id(made))
     return false;
   arguments->client.payment_id = made;
-  fprintf(stderr, "payment id %s\n", made);
+  arguments->client.id_is_made = true;
   return true;
 }
 

@@ -4,9 +4,9 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sure/sqlite.h>
 
 #define LISTEN_MAX       16
@@ -101,7 +101,7 @@ static int complain(const char *what, const char *why) {
 static const char *listen_problem(enum sure_code code) {
   switch ((int)code) {
   case SURE_INVALID_ARGUMENT:
-    return "not an address to listen on, such as tcp://127.0.0.1:5001 or ipc:///tmp/bank";
+    return "not an address of this machine, such as tcp://127.0.0.1:5001 or ipc:///tmp/bank";
   case SURE_ALREADY_EXISTS:
     return "the address is in use";
   case SURE_PERMISSION_DENIED:
@@ -122,13 +122,26 @@ static int listen_on_all(struct sure_server *server, const struct arguments *arg
   return EXIT_SUCCESS;
 }
 
-static int serve(struct sure_server *server, const struct arguments *arguments) {
+/* What the library has to say. Until the server serves, main says what goes wrong, in one line. */
+struct log {
+  _Atomic bool serving;
+  bool verbose;
+};
+
+static void write_log(void *user, enum sure_log_level level, const char *text) {
+  const struct log *log = user;
+  if (log->verbose || atomic_load(&log->serving))
+    sure_log_to_stderr(NULL, level, text);
+}
+
+static int serve(struct sure_server *server, const struct arguments *arguments, struct log *log) {
   enum sure_code code = bank_register(server);
   if (code)
     return complain("the service can't be offered", sure_code_text(code));
   int status = listen_on_all(server, arguments);
   if (status)
     return status;
+  atomic_store(&log->serving, true);
   code = sure_server_run(server, arguments->drain_s * 1000);
   if (code == SURE_OK)
     return EXIT_SUCCESS;
@@ -145,7 +158,7 @@ static int serve_from(struct sure_store *store, const struct arguments *argument
   enum sure_code code = sure_server_open(&server_options, &server);
   if (code)
     return complain("can't start", sure_code_text(code));
-  int status = serve(server, arguments);
+  int status = serve(server, arguments, logger.user);
   sure_server_free(server);
   return status;
 }
@@ -158,14 +171,17 @@ int main(int argc, char **argv) {
   if (arguments.url_count == 0)
     arguments.urls[arguments.url_count++] = URL_DEFAULT;
 
-  struct sure_logger logger = {.fn = sure_log_to_stderr,
-                               .level_min = arguments.verbose ? SURE_LOG_DEBUG : SURE_LOG_WARNING};
+  struct log log = {.verbose = arguments.verbose};
+  const struct sure_logger logger = {.fn = write_log,
+                                     .user = &log,
+                                     .level_min =
+                                         arguments.verbose ? SURE_LOG_DEBUG : SURE_LOG_WARNING};
   const struct sure_sqlite_store_options store_options = {
       .path = arguments.database, .logger = logger, .schema = ledger_schema};
   struct sure_store *store;
   char why[256];
   if (sure_sqlite_store_open(&store_options, &store, why, sizeof why))
-    return complain(arguments.database, why);
+    return complain("can't open the database", why);
   int status = serve_from(store, &arguments, logger);
   sure_store_free(store);
   return status;
