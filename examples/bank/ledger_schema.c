@@ -95,7 +95,8 @@ static const char account_triggers_sql[] =
     "    OR NEW.overdraft_limit IS NOT OLD.overdraft_limit"
     "    OR NEW.last_transfer <= OLD.last_transfer"
     "    OR NEW.balance IS NOT OLD.balance +"
-    "      (SELECT amount FROM entries WHERE transfer = NEW.last_transfer AND account = NEW.id)"
+    "      (SELECT CASE NEW.id WHEN from_account THEN -amount WHEN to_account THEN amount END"
+    "         FROM transfers WHERE number = NEW.last_transfer)"
     "  BEGIN SELECT RAISE(ABORT, 'an account changes by transfers only'); END;"
 
     "CREATE TRIGGER accounts_stay BEFORE DELETE ON accounts"

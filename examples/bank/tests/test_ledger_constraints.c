@@ -128,8 +128,8 @@ static void balances_move_by_transfers_only(void **state) {
       "UPDATE accounts SET overdraft_limit = NULL WHERE id = 'alice'",
       "UPDATE accounts SET currency = 'USD' WHERE id = 'alice'",
       "UPDATE accounts SET id = 'mallory' WHERE id = 'alice'",
-      "INSERT INTO accounts (id, currency, overdraft_limit) VALUES ('alice', 'EUR', 0)"
-      " ON CONFLICT (id) DO UPDATE SET balance = 7",
+      ("INSERT INTO accounts (id, currency, overdraft_limit) VALUES ('alice', 'EUR', 0)"
+       " ON CONFLICT (id) DO UPDATE SET balance = 7"),
   };
   for (size_t i = 0; i < sizeof attacks / sizeof *attacks; i++)
     assert_sql_refused(ledger, attacks[i], "an account ");
