@@ -28,16 +28,18 @@ static error_t parse_option(int key, char *value, struct argp_state *state) {
     arguments->json = true;
     return 0;
   case ARGP_KEY_ARG:
-    if (state->arg_num == 0)
+    if (state->arg_num == 0) {
       arguments->database = value;
-    else if (state->arg_num == 1)
+    } else if (state->arg_num == 1) {
       arguments->journal = value;
-    else
+    } else {
       argp_error(state, "'%s' is one word too many", value);
+    }
     return 0;
   case ARGP_KEY_END:
-    if (state->arg_num < 2)
+    if (state->arg_num < 2) {
       argp_error(state, "a database and a journal are needed");
+    }
     return 0;
   default:
     return ARGP_ERR_UNKNOWN;
@@ -81,17 +83,19 @@ static void print_text(json_t *counts) {
   const char *name;
   json_t *value;
   json_object_foreach(counts, name, value) {
-    if (json_is_boolean(value))
+    if (json_is_boolean(value)) {
       printf("%-22s %s\n", name, json_is_true(value) ? "yes" : "NO");
-    else
+    } else {
       printf("%-22s %" JSON_INTEGER_FORMAT "\n", name, json_integer_value(value));
+    }
   }
 }
 
 static int print(const struct journal_audit *audit, bool json) {
   json_t *counts = as_json(audit);
-  if (!counts)
+  if (!counts) {
     return complain("can't print", "memory is short");
+  }
   if (json) {
     json_dumpf(counts, stdout, JSON_COMPACT);
     putchar('\n');
@@ -105,8 +109,9 @@ static int print(const struct journal_audit *audit, bool json) {
 static int audit_files(sqlite3 *database, FILE *journal, bool json) {
   struct journal_audit audit;
   struct ledger_reason why;
-  if (journal_audit(database, journal, &audit, &why))
+  if (journal_audit(database, journal, &audit, &why)) {
     return complain("can't audit", why.text);
+  }
   return print(&audit, json);
 }
 
@@ -116,18 +121,21 @@ int main(int argc, char **argv) {
   argp_parse(&parser, argc, argv, 0, NULL, &arguments);
 
   FILE *journal = fopen(arguments.journal, "r");
-  if (!journal)
+  if (!journal) {
     return complain(arguments.journal, strerror(errno));
+  }
   sqlite3 *database;
   int status;
-  if (sqlite3_open_v2(arguments.database, &database, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+  if (sqlite3_open_v2(arguments.database, &database, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) {
     status = complain(arguments.database, sqlite3_errmsg(database));
-  else
+  } else {
     status = audit_files(database, journal, arguments.json);
+  }
   fclose(journal);
   /* The statements that the audit keeps for its next run belong to the connection. */
-  for (sqlite3_stmt *each; (each = sqlite3_next_stmt(database, NULL));)
+  for (sqlite3_stmt *each; (each = sqlite3_next_stmt(database, NULL));) {
     sqlite3_finalize(each);
+  }
   sqlite3_close(database);
   return fflush(stdout) == 0 ? status : complain("stdout", strerror(errno));
 }

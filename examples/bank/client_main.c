@@ -59,9 +59,10 @@ static uint32_t parse_timeout(struct argp_state *state, const char *text) {
   char *end;
   double seconds = strtod(text, &end);
   if (end == text || *end != '\0' ||
-      !(seconds >= 0.001 && seconds * 1000 <= SURE_CALL_TIMEOUT_MS_MAX))
+      !(seconds >= 0.001 && seconds * 1000 <= SURE_CALL_TIMEOUT_MS_MAX)) {
     argp_error(state, "'%s' is not a number of seconds from 0.001 to %d", text,
                SURE_CALL_TIMEOUT_MS_MAX / 1000);
+  }
   return (uint32_t)(seconds * 1000);
 }
 
@@ -69,31 +70,37 @@ static int parse_count(struct argp_state *state, const char *text) {
   char *end;
   errno = 0;
   long count = strtol(text, &end, 10);
-  if (errno || end == text || *end != '\0' || count < 1 || count > INT32_MAX)
+  if (errno || end == text || *end != '\0' || count < 1 || count > INT32_MAX) {
     argp_error(state, "'%s' is not a number from 1 to %d", text, INT32_MAX);
+  }
   return (int)count;
 }
 
 static void parse_word(struct argp_state *state, struct arguments *arguments, char *word) {
   if (arguments->command) {
-    if (arguments->word_count == arguments->command->word_count)
+    if (arguments->word_count == arguments->command->word_count) {
       argp_error(state, "'%s' is one word too many", word);
+    }
     arguments->words[arguments->word_count++] = word;
     return;
   }
-  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-    if (strcmp(commands[i].name, word) == 0)
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+    if (strcmp(commands[i].name, word) == 0) {
       arguments->command = &commands[i];
-  if (!arguments->command)
+    }
+  }
+  if (!arguments->command) {
     argp_error(state, "there is no command '%s'", word);
+  }
 }
 
 static void check_words(struct argp_state *state, const struct arguments *arguments) {
-  if (!arguments->command)
+  if (!arguments->command) {
     argp_error(state, "a command is missing");
-  else if (arguments->word_count < arguments->command->word_count)
+  } else if (arguments->word_count < arguments->command->word_count) {
     argp_error(state, "%s takes %zu words after it", arguments->command->name,
                arguments->command->word_count);
+  }
 }
 
 static error_t parse_option(int key, char *value, struct argp_state *state) {
@@ -107,16 +114,18 @@ static error_t parse_option(int key, char *value, struct argp_state *state) {
     client->call.timeout_ms = parse_timeout(state, value);
     return 0;
   case 'p':
-    if (!name_is_valid(value))
+    if (!name_is_valid(value)) {
       argp_error(state, "a payment id is " NAME_RULE);
+    }
     client->payment_id = value;
     return 0;
   case OPTION_OVERDRAFT:
     client->overdraft = value;
     return 0;
   case OPTION_METHOD:
-    if (!client_is_payment(value))
+    if (!client_is_payment(value)) {
       argp_error(state, "'%s' is no command that moves money", value);
+    }
     client->method = value;
     return 0;
   case OPTION_LIMIT:
@@ -167,10 +176,12 @@ static const struct argp parser = {
 
 /* A payment without an id gets one. */
 static bool ensure_payment_id(struct arguments *arguments, char made[NAME_RANDOM_LEN]) {
-  if (arguments->client.payment_id || !client_is_payment(arguments->command->name))
+  if (arguments->client.payment_id || !client_is_payment(arguments->command->name)) {
     return true;
-  if (!name_make_payment_id(made))
+  }
+  if (!name_make_payment_id(made)) {
     return false;
+  }
   arguments->client.payment_id = made;
   arguments->client.id_is_made = true;
   return true;
@@ -183,10 +194,12 @@ static int run(struct arguments *arguments) {
       .logger = {.fn = sure_log_to_stderr,
                  .level_min = arguments->verbose ? SURE_LOG_DEBUG : SURE_LOG_ERROR}};
   enum sure_code code = sure_channel_open(&channel_options, &client->channel);
-  if (code == SURE_INVALID_ARGUMENT)
+  if (code == SURE_INVALID_ARGUMENT) {
     return client_complain(arguments->server, "not an address such as tcp://host:port");
-  if (code)
+  }
+  if (code) {
     return client_complain("can't start", sure_code_text(code));
+  }
   int status = arguments->command->run(client, arguments->words);
   sure_channel_free(client->channel, 0);
   return status;
@@ -197,14 +210,17 @@ int main(int argc, char **argv) {
   char made[NAME_RANDOM_LEN];
   argp_err_exit_status = EXIT_WRONG_INPUT;
   argp_parse(&parser, argc, argv, 0, NULL, &arguments);
-  if (!ensure_payment_id(&arguments, made))
+  if (!ensure_payment_id(&arguments, made)) {
     return client_complain("can't make a payment id", "the system has no random numbers");
+  }
   arguments.client.status = sure_status_new();
-  if (!arguments.client.status)
+  if (!arguments.client.status) {
     return client_complain("can't start", "memory is short");
+  }
   int status = run(&arguments);
   sure_status_free(arguments.client.status);
-  if (fflush(stdout) != 0)
+  if (fflush(stdout) != 0) {
     fprintf(stderr, "bank: stdout: %s\n", strerror(errno));
+  }
   return status;
 }

@@ -13,8 +13,9 @@ int client_complain(const char *what, const char *why) {
 
 /* Print a line of JSON and free it. An object that could not be made is printed as null. */
 static void print_json(json_t *object) {
-  if (json_dumpf(object, stdout, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
+  if (json_dumpf(object, stdout, JSON_COMPACT | JSON_ENCODE_ANY) != 0) {
     fputs("null", stdout);
+  }
   putchar('\n');
   json_decref(object);
 }
@@ -37,8 +38,9 @@ static const char *money_text(const Bank__V1__Money *money, char text[MONEY_TEXT
 }
 
 static json_t *receipt_json(const Bank__V1__Receipt *receipt) {
-  if (!receipt)
+  if (!receipt) {
     return json_null();
+  }
   return json_pack("{s:I, s:s, s:o}", "booking", (json_int_t)receipt->booking, "account",
                    receipt->account, "balance", money_json(money_or_none(receipt->balance)));
 }
@@ -87,27 +89,31 @@ static bool is_answer(enum sure_code code) {
 int client_print_failed_read(const struct client *client) {
   const struct sure_status *status = client->status;
   enum sure_code code = sure_status_code(status);
-  if (client->json)
+  if (client->json) {
     print_json(json_pack("{s:s, s:s}", "code", sure_code_name(code), "message",
                          sure_status_message(status)));
-  else
+  } else {
     print_reason(status);
-  if (is_answer(code))
+  }
+  if (is_answer(code)) {
     return EXIT_REFUSED;
-  if (!client->json)
+  }
+  if (!client->json) {
     fprintf(stderr, "no answer; asking changes nothing, try again\n");
+  }
   return EXIT_NOT_APPLIED;
 }
 
 int client_print_balance(const struct client *client, const Bank__V1__Balance *balance) {
   const Bank__V1__Money *money = money_or_none(balance->balance);
   char text[MONEY_TEXT_LEN];
-  if (client->json)
+  if (client->json) {
     print_json(json_pack("{s:s, s:o, s:I}", "account", balance->account, "balance",
                          money_json(money), "overdraft_limit",
                          (json_int_t)balance->overdraft_limit));
-  else
+  } else {
     printf("%s holds %s\n", balance->account, money_text(money, text));
+  }
   return EXIT_OK;
 }
 
@@ -122,33 +128,36 @@ int client_print_entry(const struct client *client, const Bank__V1__Entry *entry
   char text[MONEY_TEXT_LEN], when[32] = "?";
   time_t booked_at = (time_t)entry->booked_at;
   struct tm utc;
-  if (gmtime_r(&booked_at, &utc))
+  if (gmtime_r(&booked_at, &utc)) {
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  if (client->json)
+  }
+  if (client->json) {
     print_json(json_pack("{s:I, s:s, s:s, s:s, s:o, s:s}", "booking", (json_int_t)entry->booking,
                          "kind", kind_name(entry->kind), "payment_id", entry->payment_id,
                          "counterparty", entry->counterparty, "amount", money_json(amount),
                          "booked_at", when));
-  else
+  } else {
     printf("%s  %8" PRId64 "  %-8s  %20s  %s  %s\n", when, entry->booking, kind_name(entry->kind),
            money_text(amount, text), entry->counterparty, entry->payment_id);
+  }
   return EXIT_OK;
 }
 
 int client_print_audit(const struct client *client, const Bank__V1__AuditReply *audit) {
-  if (client->json)
+  if (client->json) {
     print_json(json_pack(
         "{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "clean", audit->clean, "accounts",
         (json_int_t)audit->accounts, "bookings", (json_int_t)audit->bookings, "wrong_balances",
         (json_int_t)audit->wrong_balances, "overdrawn", (json_int_t)audit->overdrawn,
         "unbalanced_currencies", (json_int_t)audit->unbalanced_currencies, "doubled_payments",
         (json_int_t)audit->doubled_payments, "excess_refunds", (json_int_t)audit->excess_refunds));
-  else
+  } else {
     printf("%s: %" PRId64 " accounts, %" PRId64 " bookings; %" PRId64 " wrong balances, %" PRId64
            " overdrawn, %" PRId64 " unbalanced currencies, %" PRId64 " doubled payments, %" PRId64
            " excess refunds\n",
            audit->clean ? "clean" : "NOT CLEAN", audit->accounts, audit->bookings,
            audit->wrong_balances, audit->overdrawn, audit->unbalanced_currencies,
            audit->doubled_payments, audit->excess_refunds);
+  }
   return audit->clean ? EXIT_OK : EXIT_REFUSED;
 }

@@ -18,19 +18,22 @@
 /* A request may lack its amount or have any currency: the ledger refuses an empty one. */
 static struct money read_money(const Bank__V1__Money *message) {
   struct money money = {0};
-  if (!message)
+  if (!message) {
     return money;
+  }
   money.minor_units = message->minor_units;
-  if (money_currency_is_valid(message->currency))
+  if (money_currency_is_valid(message->currency)) {
     memcpy(money.currency, message->currency, sizeof money.currency);
+  }
   return money;
 }
 
 static Bank__V1__Money *make_money(struct sure_call *call, int64_t minor_units,
                                    const char *currency) {
   Bank__V1__Money *money = sure_call_alloc(call, sizeof *money);
-  if (!money)
+  if (!money) {
     return NULL;
+  }
   bank__v1__money__init(money);
   money->minor_units = minor_units;
   money->currency = sure_call_strdup(call, currency);
@@ -45,8 +48,9 @@ static enum sure_code memory_is_short(struct sure_call *call) {
 static enum sure_code finish(struct sure_call *call, enum sure_code code,
                              const struct ledger_receipt *receipt, const struct ledger_reason *why,
                              Bank__V1__Receipt *reply) {
-  if (code)
+  if (code) {
     return sure_call_fail(call, code, "%s", why->text);
+  }
   reply->booking = receipt->booking;
   reply->account = sure_call_strdup(call, receipt->account);
   reply->balance = make_money(call, receipt->balance.minor_units, receipt->balance.currency);
@@ -112,8 +116,9 @@ static enum sure_code get_balance(void *user, struct sure_call *call,
   struct ledger_reason why;
   enum sure_code code =
       ledger_find_account(sure_call_sqlite(call), request->account, &account, &why);
-  if (code)
+  if (code) {
     return sure_call_fail(call, code, "%s", why.text);
+  }
   reply->account = sure_call_strdup(call, request->account);
   reply->balance = make_money(call, account.balance.minor_units, account.balance.currency);
   reply->overdraft_limit = account.overdraft_limit;
@@ -128,9 +133,11 @@ static Bank__V1__Entry__Kind kind_of(const char *name) {
                {"charge", BANK__V1__ENTRY__KIND__CHARGE},
                {"transfer", BANK__V1__ENTRY__KIND__TRANSFER},
                {"refund", BANK__V1__ENTRY__KIND__REFUND}};
-  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-    if (strcmp(kinds[i].name, name) == 0)
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    if (strcmp(kinds[i].name, name) == 0) {
       return kinds[i].kind;
+    }
+  }
   return BANK__V1__ENTRY__KIND__KIND_UNSPECIFIED;
 }
 
@@ -145,8 +152,9 @@ struct page {
 static bool add_entry(void *user, const struct ledger_entry *entry) {
   struct page *page = user;
   Bank__V1__Entry *message = sure_call_alloc(page->call, sizeof *message);
-  if (!message)
+  if (!message) {
     return false;
+  }
   bank__v1__entry__init(message);
   message->booking = entry->booking;
   message->kind = kind_of(entry->kind);
@@ -167,8 +175,9 @@ static bool read_token(const char *token, int64_t *out_after) {
   char *end;
   errno = 0;
   long long after = strtoll(token, &end, 10);
-  if (errno || *end != '\0' || after < 1)
+  if (errno || *end != '\0' || after < 1) {
     return false;
+  }
   *out_after = after;
   return true;
 }
@@ -177,8 +186,9 @@ static enum sure_code end_page(struct page *page, size_t wanted,
                                Bank__V1__ListEntriesReply *reply) {
   reply->entries = page->entries;
   reply->n_entries = page->count;
-  if (page->count <= wanted)
+  if (page->count <= wanted) {
     return SURE_OK;
+  }
   reply->n_entries = wanted;
   char token[24];
   snprintf(token, sizeof token, "%" PRId64, page->entries[wanted - 1]->booking);
@@ -191,22 +201,26 @@ static enum sure_code list_entries(void *user, struct sure_call *call,
                                    Bank__V1__ListEntriesReply *reply) {
   (void)user;
   int wanted = request->page_size ? request->page_size : PAGE_SIZE_DEFAULT;
-  if (wanted < 1 || wanted > LEDGER_ENTRIES_MAX)
+  if (wanted < 1 || wanted > LEDGER_ENTRIES_MAX) {
     return sure_call_fail(call, SURE_INVALID_ARGUMENT, "the page size must be 1 to %d",
                           LEDGER_ENTRIES_MAX);
+  }
   int64_t after;
-  if (!read_token(request->page_token, &after))
+  if (!read_token(request->page_token, &after)) {
     return sure_call_fail(call, SURE_INVALID_ARGUMENT, "this is no page token of ours");
+  }
 
   struct page page = {.call = call};
   page.entries = sure_call_alloc(call, ((size_t)wanted + 1) * sizeof *page.entries);
-  if (!page.entries)
+  if (!page.entries) {
     return memory_is_short(call);
+  }
   struct ledger_reason why;
   enum sure_code code = ledger_list_entries(sure_call_sqlite(call), request->account, after,
                                             wanted + 1, add_entry, &page, &why);
-  if (code)
+  if (code) {
     return sure_call_fail(call, code, "%s", why.text);
+  }
   return end_page(&page, (size_t)wanted, reply);
 }
 
@@ -217,8 +231,9 @@ static enum sure_code audit(void *user, struct sure_call *call,
   struct ledger_audit found;
   struct ledger_reason why;
   enum sure_code code = ledger_audit(sure_call_sqlite(call), &found, &why);
-  if (code)
+  if (code) {
     return sure_call_fail(call, code, "%s", why.text);
+  }
   reply->clean = ledger_audit_is_clean(&found);
   reply->accounts = found.accounts;
   reply->bookings = found.bookings;

@@ -36,8 +36,9 @@ static const char unknown_sql[] =
     "  HAVING sum(outcome = 'unknown') > 0 AND sum(outcome = 'applied') = 0)";
 
 static enum sure_code execute(sqlite3 *database, const char *sql, struct ledger_reason *why) {
-  if (sqlite3_exec(database, sql, NULL, NULL, NULL) != SQLITE_OK)
+  if (sqlite3_exec(database, sql, NULL, NULL, NULL) != SQLITE_OK) {
     return ledger_broken(database, why);
+  }
   return SURE_OK;
 }
 
@@ -47,8 +48,9 @@ static enum sure_code insert_line(sqlite3 *database, const struct journal_line *
   if (!statement || sqlite3_bind_int64(statement, 1, (int64_t)line->intent) ||
       statement_bind_text(statement, 2, line->payment_id) ||
       statement_bind_text(statement, 3, line->outcome) ||
-      sqlite3_bind_int64(statement, 4, line->minor_units))
+      sqlite3_bind_int64(statement, 4, line->minor_units)) {
     return ledger_broken(database, why);
+  }
   sqlite3_step(statement);
   return statement_done(statement) == SQLITE_OK ? SURE_OK : ledger_broken(database, why);
 }
@@ -63,11 +65,13 @@ static enum sure_code load(sqlite3 *database, FILE *journal, struct ledger_reaso
   struct journal_line line;
   enum journal_read read = JOURNAL_LINE;
   int64_t number = 0;
-  while (!code && (number++, read = journal_read(journal, &line)) == JOURNAL_LINE)
+  while (!code && (number++, read = journal_read(journal, &line)) == JOURNAL_LINE) {
     code = insert_line(database, &line, why);
-  if (!code && read == JOURNAL_MALFORMED)
+  }
+  if (!code && read == JOURNAL_MALFORMED) {
     return ledger_refuse(why, SURE_INVALID_ARGUMENT, "line %lld of the journal makes no sense",
                          (long long)number);
+  }
   return code;
 }
 
@@ -89,8 +93,9 @@ static enum sure_code compare(sqlite3 *database, struct journal_audit *audit,
       {unknown_sql, &audit->unknown},
   };
   enum sure_code code = ledger_audit(database, &audit->ledger, why);
-  for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
+  for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
     code = ledger_count(code, database, questions[i].sql, questions[i].count, why);
+  }
   return code;
 }
 
@@ -98,14 +103,17 @@ enum sure_code journal_audit(sqlite3 *database, FILE *journal, struct journal_au
                              struct ledger_reason *why) {
   struct journal_audit audit = {0};
   enum sure_code code = execute(database, "BEGIN", why);
-  if (code)
+  if (code) {
     return code;
+  }
   code = load(database, journal, why);
-  if (!code)
+  if (!code) {
     code = compare(database, &audit, why);
+  }
   /* Also takes away the temporary table. */
   sqlite3_exec(database, "ROLLBACK", NULL, NULL, NULL);
-  if (!code)
+  if (!code) {
     *out_audit = audit;
+  }
   return code;
 }

@@ -22,10 +22,12 @@ static struct own_account own_account(const char *role, const char *currency) {
 /* Run a statement that returns no rows. `failed` is what the binding of its parameters said. */
 static enum sure_code run(sqlite3 *database, sqlite3_stmt *statement, int failed,
                           struct ledger_reason *why) {
-  if (statement && !failed)
+  if (statement && !failed) {
     sqlite3_step(statement);
-  if (!statement || failed || statement_done(statement) != SQLITE_OK)
+  }
+  if (!statement || failed || statement_done(statement) != SQLITE_OK) {
     return ledger_broken(database, why);
+  }
   return SURE_OK;
 }
 
@@ -41,8 +43,9 @@ struct posting {
 
 static enum sure_code check_currency(const char *name, const struct ledger_account *account,
                                      const struct money *amount, struct ledger_reason *why) {
-  if (strcmp(account->balance.currency, amount->currency) == 0)
+  if (strcmp(account->balance.currency, amount->currency) == 0) {
     return SURE_OK;
+  }
   return ledger_refuse(why, SURE_FAILED_PRECONDITION, "the account %s is in %s, not in %s", name,
                        account->balance.currency, amount->currency);
 }
@@ -52,8 +55,9 @@ static enum sure_code check_giver(const struct posting *posting,
                                   const struct ledger_account *account, int64_t *out_left,
                                   struct ledger_reason *why) {
   if (money_add(account->balance.minor_units, -posting->amount.minor_units, out_left) &&
-      *out_left >= -account->overdraft_limit)
+      *out_left >= -account->overdraft_limit) {
     return SURE_OK;
+  }
   char balance[MONEY_TEXT_LEN], amount[MONEY_TEXT_LEN];
   return ledger_refuse(
       why, SURE_FAILED_PRECONDITION, "the account %s holds %s, too little to give %s",
@@ -64,8 +68,9 @@ static enum sure_code check_giver(const struct posting *posting,
 static enum sure_code check_receiver(const struct posting *posting,
                                      const struct ledger_account *account, int64_t *out_held,
                                      struct ledger_reason *why) {
-  if (money_add(account->balance.minor_units, posting->amount.minor_units, out_held))
+  if (money_add(account->balance.minor_units, posting->amount.minor_units, out_held)) {
     return SURE_OK;
+  }
   return ledger_refuse(why, SURE_FAILED_PRECONDITION, "the account %s can't hold as much as that",
                        posting->to);
 }
@@ -75,8 +80,9 @@ static enum sure_code insert_transfer(sqlite3 *database, const struct posting *p
   sqlite3_stmt *statement = statement_get(
       database, "INSERT INTO transfers (kind, payment_id, from_account, to_account, amount,"
                 " currency, refunds) VALUES (?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0))");
-  if (!statement)
+  if (!statement) {
     return ledger_broken(database, why);
+  }
   int failed = statement_bind_text(statement, 1, posting->kind) |
                statement_bind_text(statement, 2, posting->payment_id) |
                statement_bind_text(statement, 3, posting->from) |
@@ -94,20 +100,27 @@ static enum sure_code book(sqlite3 *database, const struct posting *posting,
   struct ledger_account from, to;
   int64_t left = 0, held = 0;
   enum sure_code code = ledger_find_account(database, posting->from, &from, why);
-  if (!code)
+  if (!code) {
     code = check_currency(posting->from, &from, &posting->amount, why);
-  if (!code)
+  }
+  if (!code) {
     code = ledger_find_account(database, posting->to, &to, why);
-  if (!code)
+  }
+  if (!code) {
     code = check_currency(posting->to, &to, &posting->amount, why);
-  if (!code)
+  }
+  if (!code) {
     code = check_giver(posting, &from, &left, why);
-  if (!code)
+  }
+  if (!code) {
     code = check_receiver(posting, &to, &held, why);
-  if (!code)
+  }
+  if (!code) {
     code = insert_transfer(database, posting, why);
-  if (code)
+  }
+  if (code) {
     return code;
+  }
 
   out_receipt->booking = sqlite3_last_insert_rowid(database);
   snprintf(out_receipt->account, sizeof out_receipt->account, "%s", posting->customer);
@@ -123,25 +136,30 @@ static enum sure_code insert_account(sqlite3 *database, const char *name, const 
       statement_get(database, "INSERT INTO accounts (id, currency, overdraft_limit)"
                               " SELECT ?1, ?2, ?3"
                               " WHERE NOT EXISTS (SELECT 1 FROM accounts WHERE id = ?1)");
-  if (!statement)
+  if (!statement) {
     return ledger_broken(database, why);
+  }
   int failed =
       statement_bind_text(statement, 1, name) | statement_bind_text(statement, 2, currency);
-  if (overdraft_limit)
+  if (overdraft_limit) {
     failed |= sqlite3_bind_int64(statement, 3, *overdraft_limit);
+  }
   return run(database, statement, failed, why);
 }
 
 static enum sure_code check_opening(const struct ledger_opening *opening,
                                     struct ledger_reason *why) {
   enum sure_code code = ledger_check_name(opening->payment_id, "the payment id", why);
-  if (!code)
+  if (!code) {
     code = ledger_check_name(opening->account, "the account's name", why);
-  if (!code)
+  }
+  if (!code) {
     code = ledger_check_amount(&opening->deposit, 0, why);
-  if (!code && (opening->overdraft_limit < 0 || opening->overdraft_limit > MONEY_MINOR_UNITS_MAX))
+  }
+  if (!code && (opening->overdraft_limit < 0 || opening->overdraft_limit > MONEY_MINOR_UNITS_MAX)) {
     code = ledger_refuse(why, SURE_INVALID_ARGUMENT,
                          "the overdraft limit must be 0 or more, and countable");
+  }
   return code;
 }
 
@@ -152,23 +170,28 @@ static enum sure_code insert_accounts(sqlite3 *database, const struct ledger_ope
   const int64_t none = 0;
   enum sure_code code =
       insert_account(database, opening->account, currency, &opening->overdraft_limit, why);
-  if (!code && sqlite3_changes(database) == 0)
+  if (!code && sqlite3_changes(database) == 0) {
     return ledger_refuse(why, SURE_ALREADY_EXISTS, "the account %s exists already",
                          opening->account);
-  if (!code)
+  }
+  if (!code) {
     code = insert_account(database, own_account("world", currency).name, currency, NULL, why);
-  if (!code)
+  }
+  if (!code) {
     code = insert_account(database, own_account("clearing", currency).name, currency, &none, why);
+  }
   return code;
 }
 
 enum sure_code ledger_open_account(sqlite3 *database, const struct ledger_opening *opening,
                                    struct ledger_receipt *out_receipt, struct ledger_reason *why) {
   enum sure_code code = check_opening(opening, why);
-  if (!code)
+  if (!code) {
     code = insert_accounts(database, opening, why);
-  if (code)
+  }
+  if (code) {
     return code;
+  }
   if (opening->deposit.minor_units == 0) {
     *out_receipt = (struct ledger_receipt){.balance = opening->deposit};
     snprintf(out_receipt->account, sizeof out_receipt->account, "%s", opening->account);
@@ -187,18 +210,21 @@ enum sure_code ledger_open_account(sqlite3 *database, const struct ledger_openin
 static enum sure_code check_payment(const struct ledger_payment *payment,
                                     struct ledger_reason *why) {
   enum sure_code code = ledger_check_name(payment->payment_id, "the payment id", why);
-  if (!code)
+  if (!code) {
     code = ledger_check_name(payment->from, "the account's name", why);
-  if (!code)
+  }
+  if (!code) {
     code = ledger_check_amount(&payment->amount, 1, why);
+  }
   return code;
 }
 
 enum sure_code ledger_charge(sqlite3 *database, const struct ledger_payment *payment,
                              struct ledger_receipt *out_receipt, struct ledger_reason *why) {
   enum sure_code code = check_payment(payment, why);
-  if (code)
+  if (code) {
     return code;
+  }
   struct own_account clearing = own_account("clearing", payment->amount.currency);
   struct posting posting = {.kind = "charge",
                             .payment_id = payment->payment_id,
@@ -212,12 +238,15 @@ enum sure_code ledger_charge(sqlite3 *database, const struct ledger_payment *pay
 enum sure_code ledger_transfer(sqlite3 *database, const struct ledger_payment *payment,
                                struct ledger_receipt *out_receipt, struct ledger_reason *why) {
   enum sure_code code = check_payment(payment, why);
-  if (!code)
+  if (!code) {
     code = ledger_check_name(payment->to, "the receiving account's name", why);
-  if (!code && strcmp(payment->from, payment->to) == 0)
+  }
+  if (!code && strcmp(payment->from, payment->to) == 0) {
     code = ledger_refuse(why, SURE_INVALID_ARGUMENT, "a transfer needs two accounts");
-  if (code)
+  }
+  if (code) {
     return code;
+  }
   struct posting posting = {.kind = "transfer",
                             .payment_id = payment->payment_id,
                             .from = payment->from,
@@ -248,25 +277,31 @@ static enum sure_code find_charge(sqlite3 *database, const char *payment_id,
                 "   FROM transfers WHERE refunds = charge.number), currency"
                 " FROM transfers charge WHERE payment_id = ?1 AND kind = 'charge'"
                 " ORDER BY number LIMIT 1");
-  if (!statement || statement_bind_text(statement, 1, payment_id))
+  if (!statement || statement_bind_text(statement, 1, payment_id)) {
     return ledger_broken(database, why);
+  }
   bool found = sqlite3_step(statement) == SQLITE_ROW;
-  if (found)
+  if (found) {
     read_charge(statement, out_charge);
-  if (statement_done(statement) != SQLITE_OK)
+  }
+  if (statement_done(statement) != SQLITE_OK) {
     return ledger_broken(database, why);
-  if (!found)
+  }
+  if (!found) {
     return ledger_refuse(why, SURE_NOT_FOUND, "there is no charge with payment id %s", payment_id);
+  }
   return SURE_OK;
 }
 
 static enum sure_code check_left(const struct charge *charge, const struct money *amount,
                                  struct ledger_reason *why) {
-  if (strcmp(charge->left.currency, amount->currency) != 0)
+  if (strcmp(charge->left.currency, amount->currency) != 0) {
     return ledger_refuse(why, SURE_FAILED_PRECONDITION, "the charge was in %s, not in %s",
                          charge->left.currency, amount->currency);
-  if (amount->minor_units <= charge->left.minor_units)
+  }
+  if (amount->minor_units <= charge->left.minor_units) {
     return SURE_OK;
+  }
   char left[MONEY_TEXT_LEN];
   return ledger_refuse(why, SURE_FAILED_PRECONDITION,
                        "of that charge %s are left to give back, no more",
@@ -275,18 +310,23 @@ static enum sure_code check_left(const struct charge *charge, const struct money
 
 enum sure_code ledger_refund(sqlite3 *database, const struct ledger_refund *refund,
                              struct ledger_receipt *out_receipt, struct ledger_reason *why) {
-  struct charge charge;
+  struct charge charge = {0};
   enum sure_code code = ledger_check_name(refund->payment_id, "the payment id", why);
-  if (!code)
+  if (!code) {
     code = ledger_check_name(refund->charge_payment_id, "the charge's payment id", why);
-  if (!code)
+  }
+  if (!code) {
     code = ledger_check_amount(&refund->amount, 1, why);
-  if (!code)
+  }
+  if (!code) {
     code = find_charge(database, refund->charge_payment_id, &charge, why);
-  if (!code)
+  }
+  if (!code) {
     code = check_left(&charge, &refund->amount, why);
-  if (code)
+  }
+  if (code) {
     return code;
+  }
   struct own_account clearing = own_account("clearing", refund->amount.currency);
   struct posting posting = {.kind = "refund",
                             .payment_id = refund->payment_id,

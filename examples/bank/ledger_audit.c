@@ -35,14 +35,17 @@ static const char excess_refunds_sql[] =
 
 enum sure_code ledger_count(enum sure_code code, sqlite3 *database, const char *sql,
                             int64_t *out_count, struct ledger_reason *why) {
-  if (code)
+  if (code) {
     return code;
+  }
   sqlite3_stmt *statement = statement_get(database, sql);
-  if (!statement)
+  if (!statement) {
     return ledger_broken(database, why);
+  }
   int64_t count = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-  if (statement_done(statement) != SQLITE_OK)
+  if (statement_done(statement) != SQLITE_OK) {
     return ledger_broken(database, why);
+  }
   *out_count = count;
   return SURE_OK;
 }
@@ -68,9 +71,11 @@ enum sure_code ledger_audit(sqlite3 *database, struct ledger_audit *out_audit,
       {excess_refunds_sql, &audit.excess_refunds},
   };
   enum sure_code code = SURE_OK;
-  for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
+  for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
     code = ledger_count(code, database, questions[i].sql, questions[i].count, why);
-  if (!code)
+  }
+  if (!code) {
     *out_audit = audit;
+  }
   return code;
 }

@@ -43,20 +43,24 @@ enum sure_code ledger_broken(sqlite3 *database, struct ledger_reason *why) {
 }
 
 enum sure_code ledger_check_name(const char *name, const char *what, struct ledger_reason *why) {
-  if (!name_is_valid(name))
+  if (!name_is_valid(name)) {
     return ledger_refuse(why, SURE_INVALID_ARGUMENT, "%s must be " NAME_RULE, what);
+  }
   return SURE_OK;
 }
 
 enum sure_code ledger_check_amount(const struct money *amount, int64_t minor_units_min,
                                    struct ledger_reason *why) {
-  if (!money_currency_is_valid(amount->currency))
+  if (!money_currency_is_valid(amount->currency)) {
     return ledger_refuse(why, SURE_INVALID_ARGUMENT,
                          "the currency must be three capital letters, such as EUR");
-  if (amount->minor_units < minor_units_min)
+  }
+  if (amount->minor_units < minor_units_min) {
     return ledger_refuse(why, SURE_INVALID_ARGUMENT, "the amount must be %s",
                          minor_units_min ? "more than 0" : "0 or more");
-  if (amount->minor_units > MONEY_MINOR_UNITS_MAX)
+  }
+  if (amount->minor_units > MONEY_MINOR_UNITS_MAX) {
     return ledger_refuse(why, SURE_INVALID_ARGUMENT, "the amount is too large");
+  }
   return SURE_OK;
 }

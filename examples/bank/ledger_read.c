@@ -15,15 +15,19 @@ enum sure_code ledger_find_account(sqlite3 *database, const char *account,
                                    struct ledger_account *out_account, struct ledger_reason *why) {
   sqlite3_stmt *statement = statement_get(
       database, "SELECT currency, balance, overdraft_limit FROM accounts WHERE id = ?1");
-  if (!statement || statement_bind_text(statement, 1, account))
+  if (!statement || statement_bind_text(statement, 1, account)) {
     return ledger_broken(database, why);
+  }
   bool found = sqlite3_step(statement) == SQLITE_ROW;
-  if (found)
+  if (found) {
     read_account(statement, out_account);
-  if (statement_done(statement) != SQLITE_OK)
+  }
+  if (statement_done(statement) != SQLITE_OK) {
     return ledger_broken(database, why);
-  if (!found)
+  }
+  if (!found) {
     return ledger_refuse(why, SURE_NOT_FOUND, "there is no account %s", account);
+  }
   return SURE_OK;
 }
 
@@ -42,22 +46,26 @@ enum sure_code ledger_list_entries(sqlite3 *database, const char *account, int64
                                    struct ledger_reason *why) {
   struct ledger_account found;
   enum sure_code code = ledger_find_account(database, account, &found, why);
-  if (code)
+  if (code) {
     return code;
+  }
   sqlite3_stmt *statement = statement_get(
       database, "SELECT transfer, kind, payment_id, counterparty, amount, currency, booked_at"
                 " FROM entries WHERE account = ?1 AND transfer > ?2 ORDER BY transfer LIMIT ?3");
   if (!statement || statement_bind_text(statement, 1, account) ||
-      sqlite3_bind_int64(statement, 2, after) || sqlite3_bind_int(statement, 3, count_max))
+      sqlite3_bind_int64(statement, 2, after) || sqlite3_bind_int(statement, 3, count_max)) {
     return ledger_broken(database, why);
+  }
   bool taken = true;
   while (taken && sqlite3_step(statement) == SQLITE_ROW) {
     struct ledger_entry entry = read_entry(statement);
     taken = fn(user, &entry);
   }
-  if (statement_done(statement) != SQLITE_OK)
+  if (statement_done(statement) != SQLITE_OK) {
     return ledger_broken(database, why);
-  if (!taken)
+  }
+  if (!taken) {
     return ledger_refuse(why, SURE_RESOURCE_EXHAUSTED, "memory is short");
+  }
   return SURE_OK;
 }

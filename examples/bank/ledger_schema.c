@@ -156,8 +156,9 @@ static enum sure_code check(sqlite3 *database, const char **out_message) {
   }
   int64_t version = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
   sqlite3_finalize(statement);
-  if (version == LEDGER_SCHEMA_VERSION)
+  if (version == LEDGER_SCHEMA_VERSION) {
     return SURE_OK;
+  }
   *out_message = version > LEDGER_SCHEMA_VERSION
                      ? "the ledger was made by a newer version of this program"
                      : "the ledger's version can't be read";

@@ -53,7 +53,7 @@ struct load_worker {
   struct load *load;
   struct sure_channel *channel;
 };
-/* For pthread_create; `worker` is a struct load_worker. Returns NULL. */
-void *load_work(void *worker);
+/* For pthread_create; `user` is a struct load_worker. Returns NULL. */
+void *load_work(void *user);
 
 #endif

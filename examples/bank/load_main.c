@@ -36,8 +36,9 @@ static uint64_t parse_number(struct argp_state *state, const char *text, uint64_
   char *end;
   errno = 0;
   unsigned long long number = strtoull(text, &end, 10);
-  if (errno || end == text || *end != '\0' || *text == '-' || number < min || number > max)
+  if (errno || end == text || *end != '\0' || *text == '-' || number < min || number > max) {
     argp_error(state, "'%s' is not a number from %" PRIu64 " to %" PRIu64, text, min, max);
+  }
   return number;
 }
 
@@ -75,8 +76,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state) {
     argp_error(state, "'%s' is one word too many", value);
     return 0;
   case ARGP_KEY_END:
-    if (load->connections * load->outstanding > THREADS_MAX)
+    if (load->connections * load->outstanding > THREADS_MAX) {
       argp_error(state, "more than %d calls at a time", THREADS_MAX);
+    }
     return 0;
   default:
     return ARGP_ERR_UNKNOWN;
@@ -117,8 +119,9 @@ static enum sure_code open_channels(struct crew *crew) {
       .reconnect_ms_max = 250};
   for (uint32_t i = 0; i < load->connections; i++) {
     enum sure_code code = sure_channel_open(&channel, &crew->channels[i]);
-    if (code)
+    if (code) {
       return code;
+    }
     crew->workers[i] = (struct load_worker){crew->load, crew->channels[i]};
   }
   return SURE_OK;
@@ -129,8 +132,9 @@ static void start_threads(struct crew *crew) {
   const struct load_options *load = crew->load->options;
   for (uint32_t i = 0; i < load->connections * load->outstanding; i++) {
     struct load_worker *worker = &crew->workers[i % load->connections];
-    if (pthread_create(&crew->threads[crew->thread_count], NULL, load_work, worker) != 0)
+    if (pthread_create(&crew->threads[crew->thread_count], NULL, load_work, worker) != 0) {
       return;
+    }
     crew->thread_count++;
   }
 }
@@ -163,8 +167,9 @@ static void join_threads(struct crew *crew) {
   clock_gettime(CLOCK_REALTIME, &next);
   for (size_t i = 0; i < crew->thread_count;) {
     next.tv_sec++;
-    while (i < crew->thread_count && pthread_timedjoin_np(crew->threads[i], NULL, &next) == 0)
+    while (i < crew->thread_count && pthread_timedjoin_np(crew->threads[i], NULL, &next) == 0) {
       i++;
+    }
     show_progress(crew);
   }
 }
@@ -189,33 +194,36 @@ static json_t *result(struct crew *crew) {
 static int report(struct crew *crew) {
   json_t *object = result(crew);
   const char *path = crew->load->options->json;
-  if (!object)
+  if (!object) {
     return complain("can't report", "memory is short");
+  }
   json_dumpf(object, stdout, JSON_COMPACT);
   putchar('\n');
   int written = path ? json_dump_file(object, path, JSON_COMPACT) : 0;
   json_decref(object);
-  if (written != 0)
+  if (written != 0) {
     return complain(path, "can't be written");
+  }
   bool all = atomic_load(&crew->load->counts.applied) == crew->load->options->charges;
   return all ? EXIT_SUCCESS : EXIT_UNFINISHED;
 }
 
 static int work(struct crew *crew) {
-  if (!load_open_accounts(crew->load, crew->channels[0]))
+  if (!load_open_accounts(crew->load, crew->channels[0])) {
     return EXIT_UNFINISHED;
+  }
   start_threads(crew);
   join_threads(crew);
   return report(crew);
 }
 
 static int run(struct load *load) {
-  static struct crew crew;
-  crew.load = load;
+  struct crew crew = {.load = load};
   enum sure_code code = open_channels(&crew);
   int status = code ? complain(load->options->server, sure_code_text(code)) : work(&crew);
-  for (size_t i = 0; i < load->options->connections; i++)
+  for (size_t i = 0; i < load->options->connections; i++) {
     sure_channel_free(crew.channels[i], 0);
+  }
   return status;
 }
 
@@ -234,10 +242,12 @@ int main(int argc, char **argv) {
   struct load load = {.options = &load_options,
                       .journal = fopen(load_options.journal, "w"),
                       .give_up_at_ms = load_now_ms() + (int64_t)load_options.give_up_s * 1000};
-  if (!load.journal)
+  if (!load.journal) {
     return complain(load_options.journal, strerror(errno));
+  }
   int status = run(&load);
-  if (fclose(load.journal) != 0 || atomic_load(&load.journal_failed))
+  if (fclose(load.journal) != 0 || atomic_load(&load.journal_failed)) {
     return complain(load_options.journal, "can't be written");
+  }
   return status;
 }

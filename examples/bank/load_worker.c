@@ -96,8 +96,9 @@ static enum sure_code call_open(struct worker *worker, struct intent *intent,
 /* The verdict on the call or settle that `worker->status` holds. */
 static enum verdict conclude(struct worker *worker, enum sure_code code,
                              Bank__V1__Receipt *receipt) {
-  if (code == SURE_OK)
+  if (code == SURE_OK) {
     bank__v1__receipt__free_unpacked(receipt, NULL);
+  }
   const struct call_end end = call_end_of(worker->status);
   return verdict_of(&end);
 }
@@ -111,10 +112,11 @@ static enum verdict call(struct worker *worker, struct intent *intent) {
   enum sure_code code = intent->is_account ? call_open(worker, intent, &amount, &call, &receipt)
                                            : call_charge(worker, intent, &amount, &call, &receipt);
   enum verdict verdict = conclude(worker, code, receipt);
-  if (verdict == VERDICT_UNKNOWN)
+  if (verdict == VERDICT_UNKNOWN) {
     atomic_fetch_add(&worker->load->counts.unknown_calls, 1);
-  else if (sure_status_settled(worker->status))
+  } else if (sure_status_settled(worker->status)) {
     atomic_fetch_add(&worker->load->counts.settled, 1);
+  }
   return verdict;
 }
 
@@ -141,8 +143,9 @@ static enum verdict settle(struct worker *worker, const struct intent *intent) {
     pause_briefly();
     verdict = settle_once(worker, intent);
   }
-  if (verdict == VERDICT_UNKNOWN)
+  if (verdict == VERDICT_UNKNOWN) {
     return verdict;
+  }
   sure_channel_release(worker->channel, id);
   atomic_fetch_add(&worker->load->counts.settled, 1);
   return verdict;
@@ -165,8 +168,9 @@ static void note(struct load *load, const struct intent *intent, enum verdict ve
                                                      : "not-applied";
   snprintf(line.payment_id, sizeof line.payment_id, "%s", intent->payment_id);
   snprintf(line.outcome, sizeof line.outcome, "%s", outcome);
-  if (!journal_write(load->journal, &line))
+  if (!journal_write(load->journal, &line)) {
     atomic_store(&load->journal_failed, true);
+  }
 }
 
 /* Was the payment closed as never applied, and not refused by the bank? */
@@ -179,20 +183,23 @@ static enum verdict fulfil(struct worker *worker, struct intent *intent) {
   for (unsigned number = 1;; number++) {
     name_payment(worker->load, number, intent);
     enum verdict verdict = pay(worker, intent);
-    if (!intent->is_account)
+    if (!intent->is_account) {
       note(worker->load, intent, verdict);
-    if (verdict != VERDICT_REFUSED || !is_tombstone(worker) || time_is_up(worker->load))
+    }
+    if (verdict != VERDICT_REFUSED || !is_tombstone(worker) || time_is_up(worker->load)) {
       return verdict;
+    }
     atomic_fetch_add(&worker->load->counts.new_ids, 1);
   }
 }
 
 static void count(struct worker *worker, enum verdict verdict) {
   struct load_counts *counts = &worker->load->counts;
-  if (verdict == VERDICT_APPLIED)
+  if (verdict == VERDICT_APPLIED) {
     atomic_fetch_add(&counts->applied, 1);
-  else if (verdict == VERDICT_ID_TAKEN || (verdict == VERDICT_REFUSED && !is_tombstone(worker)))
+  } else if (verdict == VERDICT_ID_TAKEN || (verdict == VERDICT_REFUSED && !is_tombstone(worker))) {
     atomic_fetch_add(&counts->refused, 1);
+  }
 }
 
 static void charge(struct worker *worker, uint64_t number) {
@@ -206,12 +213,14 @@ void *load_work(void *user) {
   const struct load_worker *given = user;
   struct worker worker = {
       .load = given->load, .channel = given->channel, .status = sure_status_new()};
-  if (!worker.status)
+  if (!worker.status) {
     return NULL;
+  }
   while (!time_is_up(worker.load)) {
     uint64_t number = atomic_fetch_add(&worker.load->next_intent, 1);
-    if (number >= worker.load->options->charges)
+    if (number >= worker.load->options->charges) {
       break;
+    }
     charge(&worker, number);
   }
   sure_status_free(worker.status);
@@ -222,8 +231,9 @@ static bool open_account(struct worker *worker, uint64_t index) {
   struct intent intent = {.number = index, .is_account = true, .minor_units = DEPOSIT};
   name_account(worker->load, index, intent.account);
   enum verdict verdict = fulfil(worker, &intent);
-  if (verdict == VERDICT_APPLIED)
+  if (verdict == VERDICT_APPLIED) {
     return true;
+  }
   fprintf(stderr, "bank-load: the account %s can't be opened: %s (%s)\n", intent.account,
           sure_status_message(worker->status), sure_code_name(sure_status_code(worker->status)));
   return false;
@@ -232,8 +242,9 @@ static bool open_account(struct worker *worker, uint64_t index) {
 bool load_open_accounts(struct load *load, struct sure_channel *channel) {
   struct worker worker = {.load = load, .channel = channel, .status = sure_status_new()};
   bool all = worker.status != NULL;
-  for (uint64_t i = 0; all && i < LOAD_ACCOUNT_COUNT; i++)
+  for (uint64_t i = 0; all && i < LOAD_ACCOUNT_COUNT; i++) {
     all = open_account(&worker, i);
+  }
   sure_status_free(worker.status);
   return all;
 }

@@ -24,28 +24,35 @@ static bool is_digit(char c) {
 }
 
 bool money_currency_is_valid(const char *currency) {
-  if (!currency)
+  if (!currency) {
     return false;
-  for (int i = 0; i < MONEY_CURRENCY_LEN; i++)
-    if (!is_capital(currency[i]))
+  }
+  for (int i = 0; i < MONEY_CURRENCY_LEN; i++) {
+    if (!is_capital(currency[i])) {
       return false;
+    }
+  }
   return currency[MONEY_CURRENCY_LEN] == '\0';
 }
 
 int money_decimals(const char *currency) {
-  for (size_t i = 0; i < sizeof exceptions / sizeof *exceptions; i++)
-    if (strcmp(exceptions[i].currency, currency) == 0)
+  for (size_t i = 0; i < sizeof exceptions / sizeof *exceptions; i++) {
+    if (strcmp(exceptions[i].currency, currency) == 0) {
       return exceptions[i].decimals;
+    }
+  }
   return 2;
 }
 
 /* Append a digit to a number. */
 static bool push_digit(int64_t *number, int digit) {
   int64_t next;
-  if (__builtin_mul_overflow(*number, 10, &next) || __builtin_add_overflow(next, digit, &next))
+  if (__builtin_mul_overflow(*number, 10, &next) || __builtin_add_overflow(next, digit, &next)) {
     return false;
-  if (next > MONEY_MINOR_UNITS_MAX)
+  }
+  if (next > MONEY_MINOR_UNITS_MAX) {
     return false;
+  }
   *number = next;
   return true;
 }
@@ -54,15 +61,19 @@ static bool push_digit(int64_t *number, int digit) {
  */
 static const char *number_end(const char *text) {
   const char *at = text;
-  while (is_digit(*at))
+  while (is_digit(*at)) {
     at++;
-  if (at == text)
+  }
+  if (at == text) {
     return NULL;
-  if (*at != '.')
+  }
+  if (*at != '.') {
     return at;
+  }
   const char *fraction = ++at;
-  while (is_digit(*at))
+  while (is_digit(*at)) {
     at++;
+  }
   return at == fraction ? NULL : at;
 }
 
@@ -76,32 +87,40 @@ static const char *scale(const char *text, const char *end, int decimals, int64_
       in_fraction = true;
       continue;
     }
-    if (in_fraction && missing-- == 0)
+    if (in_fraction && missing-- == 0) {
       return "the currency has fewer decimals than that";
-    if (!push_digit(&units, *at - '0'))
+    }
+    if (!push_digit(&units, *at - '0')) {
       return "the amount is too large";
+    }
   }
-  for (; missing > 0; missing--)
-    if (!push_digit(&units, 0))
+  for (; missing > 0; missing--) {
+    if (!push_digit(&units, 0)) {
       return "the amount is too large";
+    }
+  }
   *out_units = units;
   return NULL;
 }
 
 const char *money_parse(const char *text, struct money *out_money) {
   const char *end = number_end(text);
-  if (!end)
+  if (!end) {
     return "an amount is a number and a currency, such as \"12.34 EUR\"";
+  }
   const char *currency = end;
-  while (*currency == ' ')
+  while (*currency == ' ') {
     currency++;
-  if (!money_currency_is_valid(currency))
+  }
+  if (!money_currency_is_valid(currency)) {
     return "the currency is missing or is not three capital letters, such as EUR";
+  }
 
   struct money money = {0};
   const char *wrong = scale(text, end, money_decimals(currency), &money.minor_units);
-  if (wrong)
+  if (wrong) {
     return wrong;
+  }
   memcpy(money.currency, currency, sizeof money.currency);
   *out_money = money;
   return NULL;
@@ -110,24 +129,27 @@ const char *money_parse(const char *text, struct money *out_money) {
 char *money_format(int64_t minor_units, const char *currency, char *text) {
   int decimals = money_decimals(currency);
   uint64_t scale_factor = 1;
-  for (int i = 0; i < decimals; i++)
+  for (int i = 0; i < decimals; i++) {
     scale_factor *= 10;
+  }
   /* Negated as unsigned, since the smallest int64_t has no positive twin. */
   uint64_t units = minor_units < 0 ? -(uint64_t)minor_units : (uint64_t)minor_units;
   const char *sign = minor_units < 0 ? "-" : "";
-  if (decimals == 0)
+  if (decimals == 0) {
     snprintf(text, MONEY_TEXT_LEN, "%s%" PRIu64 " %.3s", sign, units, currency);
-  else
+  } else {
     snprintf(text, MONEY_TEXT_LEN, "%s%" PRIu64 ".%0*" PRIu64 " %.3s", sign, units / scale_factor,
              decimals, units % scale_factor, currency);
+  }
   return text;
 }
 
 bool money_add(int64_t a, int64_t b, int64_t *out_sum) {
   int64_t sum;
   if (__builtin_add_overflow(a, b, &sum) || sum > MONEY_MINOR_UNITS_MAX ||
-      sum < -MONEY_MINOR_UNITS_MAX)
+      sum < -MONEY_MINOR_UNITS_MAX) {
     return false;
+  }
   *out_sum = sum;
   return true;
 }

@@ -13,9 +13,11 @@ bool name_is_valid(const char *name) {
 
 bool name_make_payment_id(char payment_id[NAME_RANDOM_LEN]) {
   uint8_t bytes[(NAME_RANDOM_LEN - 1) / 2];
-  if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+  if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
     return false;
-  for (size_t i = 0; i < sizeof bytes; i++)
+  }
+  for (size_t i = 0; i < sizeof bytes; i++) {
     snprintf(payment_id + 2 * i, 3, "%02x", bytes[i]);
+  }
   return true;
 }

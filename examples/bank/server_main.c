@@ -47,8 +47,9 @@ static uint32_t parse_seconds(struct argp_state *state, const char *text) {
   char *end;
   errno = 0;
   long seconds = strtol(text, &end, 10);
-  if (errno || end == text || *end != '\0' || seconds < 1 || seconds > SECONDS_MAX)
+  if (errno || end == text || *end != '\0' || seconds < 1 || seconds > SECONDS_MAX) {
     argp_error(state, "'%s' is not a number of seconds from 1 to %d", text, SECONDS_MAX);
+  }
   return (uint32_t)seconds;
 }
 
@@ -56,8 +57,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state) {
   struct arguments *arguments = state->input;
   switch (key) {
   case 'l':
-    if (arguments->url_count == LISTEN_MAX)
+    if (arguments->url_count == LISTEN_MAX) {
       argp_error(state, "more than %d addresses to listen on", LISTEN_MAX);
+    }
     arguments->urls[arguments->url_count++] = value;
     return 0;
   case 'd':
@@ -114,11 +116,13 @@ static const char *listen_problem(enum sure_code code) {
 static int listen_on_all(struct sure_server *server, const struct arguments *arguments) {
   for (size_t i = 0; i < arguments->url_count; i++) {
     enum sure_code code = sure_server_listen(server, arguments->urls[i]);
-    if (code)
+    if (code) {
       return complain(arguments->urls[i], listen_problem(code));
+    }
   }
-  for (size_t i = 0; i < arguments->url_count; i++)
+  for (size_t i = 0; i < arguments->url_count; i++) {
     printf("listening on %s\n", sure_server_url(server, i));
+  }
   return EXIT_SUCCESS;
 }
 
@@ -130,21 +134,25 @@ struct log {
 
 static void write_log(void *user, enum sure_log_level level, const char *text) {
   const struct log *log = user;
-  if (log->verbose || atomic_load(&log->serving))
+  if (log->verbose || atomic_load(&log->serving)) {
     sure_log_to_stderr(NULL, level, text);
+  }
 }
 
 static int serve(struct sure_server *server, const struct arguments *arguments, struct log *log) {
   enum sure_code code = bank_register(server);
-  if (code)
+  if (code) {
     return complain("the service can't be offered", sure_code_text(code));
+  }
   int status = listen_on_all(server, arguments);
-  if (status)
+  if (status) {
     return status;
+  }
   atomic_store(&log->serving, true);
   code = sure_server_run(server, arguments->drain_s * 1000);
-  if (code == SURE_OK)
+  if (code == SURE_OK) {
     return EXIT_SUCCESS;
+  }
   complain("ended early",
            code == SURE_DEADLINE_EXCEEDED ? "some calls were cut off" : sure_code_text(code));
   return EXIT_FAILURE;
@@ -156,8 +164,9 @@ static int serve_from(struct sure_store *store, const struct arguments *argument
       .store = store, .logger = logger, .session_lease_ms = arguments->lease_s * 1000};
   struct sure_server *server;
   enum sure_code code = sure_server_open(&server_options, &server);
-  if (code)
+  if (code) {
     return complain("can't start", sure_code_text(code));
+  }
   int status = serve(server, arguments, logger.user);
   sure_server_free(server);
   return status;
@@ -168,8 +177,9 @@ int main(int argc, char **argv) {
   argp_err_exit_status = EXIT_WRONG_INPUT;
   setvbuf(stdout, NULL, _IOLBF, 0);
   argp_parse(&parser, argc, argv, 0, NULL, &arguments);
-  if (arguments.url_count == 0)
+  if (arguments.url_count == 0) {
     arguments.urls[arguments.url_count++] = URL_DEFAULT;
+  }
 
   struct log log = {.verbose = arguments.verbose};
   const struct sure_logger logger = {.fn = write_log,
@@ -180,8 +190,9 @@ int main(int argc, char **argv) {
       .path = arguments.database, .logger = logger, .schema = ledger_schema};
   struct sure_store *store;
   char why[256];
-  if (sure_sqlite_store_open(&store_options, &store, why, sizeof why))
+  if (sure_sqlite_store_open(&store_options, &store, why, sizeof why)) {
     return complain("can't open the database", why);
+  }
   int status = serve_from(store, &arguments, logger);
   sure_store_free(store);
   return status;

@@ -5,18 +5,22 @@
 
 sqlite3_stmt *statement_get(sqlite3 *database, const char *sql) {
   sqlite3_stmt *statement = NULL;
-  while ((statement = sqlite3_next_stmt(database, statement)))
-    if (strcmp(sqlite3_sql(statement), sql) == 0)
+  while ((statement = sqlite3_next_stmt(database, statement))) {
+    if (strcmp(sqlite3_sql(statement), sql) == 0) {
       return statement;
+    }
+  }
   if (sqlite3_prepare_v3(database, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) !=
-      SQLITE_OK)
+      SQLITE_OK) {
     return NULL;
+  }
   return statement;
 }
 
 int statement_done(sqlite3_stmt *statement) {
-  if (!statement)
+  if (!statement) {
     return SQLITE_OK;
+  }
   int result = sqlite3_reset(statement);
   sqlite3_clear_bindings(statement);
   return result;

@@ -13,12 +13,15 @@ struct call_end call_end_of(const struct sure_status *status) {
  * UNAVAILABLE may come after the booking. A payment can be applied without being OK, when its
  * receipt could not be brought back. */
 enum verdict verdict_of(const struct call_end *end) {
-  if (end->code == SURE_OK || end->outcome == SURE_APPLIED)
+  if (end->code == SURE_OK || end->outcome == SURE_APPLIED) {
     return VERDICT_APPLIED;
-  if (end->outcome != SURE_NOT_APPLIED)
+  }
+  if (end->outcome != SURE_NOT_APPLIED) {
     return VERDICT_UNKNOWN;
-  if (end->recorded)
+  }
+  if (end->recorded) {
     return VERDICT_REFUSED;
+  }
   return end->reason == SURE_REASON_KEY_REUSED ? VERDICT_ID_TAKEN : VERDICT_NOT_APPLIED;
 }
 

@@ -25,10 +25,11 @@ int main(int argc, char **argv) {
   struct sure_channel *channel = NULL;
   struct sure_status *status = sure_status_new();
   enum sure_code code = status ? sure_channel_open(&options, &channel) : SURE_RESOURCE_EXHAUSTED;
-  if (code)
+  if (code) {
     fprintf(stderr, "hello-client: %s\n", sure_code_text(code));
-  else
+  } else {
     code = greet(channel, argc > 1 ? argv[1] : "world", status);
+  }
   sure_channel_free(channel, 0);
   sure_status_free(status);
   return code ? 1 : 0;

@@ -8,12 +8,14 @@
 static enum sure_code greet(void *user, struct sure_call *call,
                             const Hello__V1__GreetRequest *request, Hello__V1__GreetReply *reply) {
   _Atomic int64_t *greetings = user;
-  if (*request->name == '\0')
+  if (*request->name == '\0') {
     return sure_call_fail(call, SURE_INVALID_ARGUMENT, "nobody to greet");
+  }
   size_t size = sizeof "Hello, !" + strlen(request->name);
   reply->text = sure_call_alloc(call, size);
-  if (!reply->text)
+  if (!reply->text) {
     return SURE_RESOURCE_EXHAUSTED;
+  }
   snprintf(reply->text, size, "Hello, %s!", request->name);
   reply->number = atomic_fetch_add(greetings, 1) + 1;
   return SURE_OK;
@@ -25,14 +27,12 @@ int main(int argc, char **argv) {
   _Atomic int64_t greetings = 0;
   struct sure_server *server = NULL;
   enum sure_code code = sure_server_open(&options, &server);
-  if (!code)
-    code = hello__v1__greeter_server__register(server, &handlers, &greetings);
-  if (!code)
-    code = sure_server_listen(server, argc > 1 ? argv[1] : "tcp://127.0.0.1:5000");
-  if (!code)
-    code = sure_server_run(server, 0);
-  if (code)
+  code = code ? code : hello__v1__greeter_server__register(server, &handlers, &greetings);
+  code = code ? code : sure_server_listen(server, argc > 1 ? argv[1] : "tcp://127.0.0.1:5000");
+  code = code ? code : sure_server_run(server, 0);
+  if (code) {
     fprintf(stderr, "hello-server: %s\n", sure_code_text(code));
+  }
   sure_server_free(server);
   return code ? 1 : 0;
 }

@@ -81,8 +81,9 @@ int ledger_fixture_open(void **state) {
   sqlite3 *ledger;
   const char *message;
   if (sqlite3_open(":memory:", &ledger) != SQLITE_OK ||
-      ledger_schema(NULL, ledger, true, &message) != SURE_OK)
+      ledger_schema(NULL, ledger, true, &message) != SURE_OK) {
     return -1;
+  }
   *state = ledger;
   fixture_open_account(ledger, "alice", 10000, "EUR", 0);
   fixture_open_account(ledger, "bob", 2000, "EUR", 5000);
@@ -93,8 +94,9 @@ int ledger_fixture_open(void **state) {
 int ledger_fixture_close(void **state) {
   sqlite3 *ledger = *state;
   for (sqlite3_stmt *each; (each = sqlite3_next_stmt(ledger, NULL));) {
-    if (sqlite3_stmt_busy(each))
+    if (sqlite3_stmt_busy(each)) {
       return -1;
+    }
     sqlite3_finalize(each);
   }
   return sqlite3_close(ledger) == SQLITE_OK ? 0 : -1;

@@ -149,8 +149,9 @@ static void audit_refuses_a_malformed_journal(void **state) {
   const char *const journals[] = {"1\tp1\tapplied\n",      "1\tp1\tperhaps\t1\n",
                                   "one\tp1\tapplied\t1\n", "1\tp1\tapplied\t1 more\n",
                                   "1\tp1\tapplied\t1",     "\n"};
-  for (size_t i = 0; i < sizeof journals / sizeof *journals; i++)
+  for (size_t i = 0; i < sizeof journals / sizeof *journals; i++) {
     assert_int_equal(audit(*state, journals[i], &found), SURE_INVALID_ARGUMENT);
+  }
 }
 
 #define LEDGER_TEST(test)                                                                          \

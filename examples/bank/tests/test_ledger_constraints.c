@@ -13,8 +13,9 @@
 static void assert_sql_refused(sqlite3 *ledger, const char *sql, const char *message) {
   int changes = sqlite3_total_changes(ledger);
   int code = sqlite3_exec(ledger, sql, NULL, NULL, NULL);
-  if (code != SQLITE_CONSTRAINT || !strstr(sqlite3_errmsg(ledger), message))
+  if (code != SQLITE_CONSTRAINT || !strstr(sqlite3_errmsg(ledger), message)) {
     fail_msg("%s: code %d, %s", sql, code, sqlite3_errmsg(ledger));
+  }
   assert_int_equal(sqlite3_total_changes(ledger), changes);
   assert_int_equal(fixture_balance(ledger, "alice"), 10000);
   fixture_assert_whole(ledger);
@@ -131,8 +132,9 @@ static void balances_move_by_transfers_only(void **state) {
       ("INSERT INTO accounts (id, currency, overdraft_limit) VALUES ('alice', 'EUR', 0)"
        " ON CONFLICT (id) DO UPDATE SET balance = 7"),
   };
-  for (size_t i = 0; i < sizeof attacks / sizeof *attacks; i++)
+  for (size_t i = 0; i < sizeof attacks / sizeof *attacks; i++) {
     assert_sql_refused(ledger, attacks[i], "an account ");
+  }
 }
 
 static void accounts_begin_empty_and_stay(void **state) {
@@ -176,8 +178,9 @@ static void refunds_give_back_one_charge_and_no_more(void **state) {
       TRANSFER("'refund','r','clearing:EUR','eve',1,'EUR',99"),
       TRANSFER("'refund','r','clearing:EUR','eve',1,'EUR',NULL"),
   };
-  for (size_t i = 0; i < sizeof attacks / sizeof *attacks; i++)
+  for (size_t i = 0; i < sizeof attacks / sizeof *attacks; i++) {
     assert_sql_refused(ledger, attacks[i], "refunds stay within the charge");
+  }
   assert_sql_refused(ledger, TRANSFER("'transfer','r','alice','bob',1,'EUR',5"),
                      "only_refunds_refund");
   assert_int_equal(fixture_refund(ledger, "r1", "p1", 500, "EUR"), SURE_OK);

@@ -39,8 +39,9 @@ static void money_refuses_what_is_no_amount(void **state) {
                                "-1 EUR",   "+1 EUR",    ".5 EUR",  "1. EUR",    "1.2.3 EUR",
                                "1,50 EUR", "1e3 EUR",   "1 EUR ",  " 1 EUR",    "0x10 EUR",
                                "NaN EUR",  "1.234 EUR", "1.5 JPY", "1.2345 BHD"};
-  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     assert_refused(texts[i]);
+  }
 }
 
 static void money_refuses_more_than_the_ledger_counts(void **state) {
