@@ -4,6 +4,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,6 +173,16 @@ static int serve_from(struct sure_store *store, const struct arguments *argument
   return status;
 }
 
+/* The signals that end the server wait from here on until sure_server_run takes them, so that one
+ * that comes as soon as "listening" is read ends it in good order, too. */
+static void hold_signals(void) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
 int main(int argc, char **argv) {
   struct arguments arguments = {.database = DATABASE_DEFAULT};
   argp_err_exit_status = EXIT_WRONG_INPUT;
@@ -180,6 +191,7 @@ int main(int argc, char **argv) {
   if (arguments.url_count == 0) {
     arguments.urls[arguments.url_count++] = URL_DEFAULT;
   }
+  hold_signals();
 
   struct log log = {.verbose = arguments.verbose};
   const struct sure_logger logger = {.fn = write_log,

@@ -96,3 +96,14 @@ kill "$server"
 wait "$server" || fail "bank-server ended with $?: $(cat server.err)"
 server=
 [ ! -s server.err ] || fail "bank-server said: $(cat server.err)"
+
+# so does one that is told to end as soon as it is heard of
+mkfifo heard
+"$bin/bank-server" --database bank.db --listen "$url" >heard 2>server.err &
+server=$!
+exec 3<heard
+read -r line <&3
+[ "$line" = "listening on $url" ] || fail "bank-server said: $line"
+kill "$server"
+wait "$server" || fail "bank-server ended with $?: $(cat server.err)"
+server=
