@@ -45,7 +45,7 @@ static error_t parse(int key, char *text, struct argp_state *state) {
     options->database = text;
     return 0;
   case OPTION_SERVE:
-    arguments->serve_fd = atoi(text);
+    arguments->serve_fd = (int)strtol(text, NULL, 10);
     return 0;
   case ARGP_KEY_END:
     if (options->outstanding < 1 || options->outstanding > 4000 || options->seconds < 1) {
@@ -91,16 +91,17 @@ static pid_t start_server(const struct bench_options *options, char *url, size_t
   return pid;
 }
 
-static int measure(struct bench_options *options) {
+static int measure(const struct bench_options *options) {
   char url[URL_LEN_MAX];
   pid_t server = start_server(options, url, sizeof url);
   if (server < 0) {
     fprintf(stderr, "sure-bench: the server did not start\n");
     return 1;
   }
-  options->url = url;
+  struct bench_options client_options = *options;
+  client_options.url = url;
   struct bench_result result;
-  bool has_run = bench_call(options, &result);
+  bool has_run = bench_call(&client_options, &result);
   kill(server, SIGTERM);
   waitpid(server, NULL, 0);
   if (!has_run || result.failures > 0) {

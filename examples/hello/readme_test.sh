@@ -24,5 +24,8 @@ awk -v hello="$hello" '
     next
   }
   inside { block = block $0 "\n" }
-  END { if (checked < 4) { print "only " checked+0 " blocks of code found"; failed = 1 } exit failed }
+  END {
+    if (checked < 4) { print "only " checked+0 " blocks of code found"; failed = 1 }
+    exit failed
+  }
 ' "$readme"

@@ -3,6 +3,7 @@
 
 #include "rpc/client/channel_private.h"
 #include "rpc/client/child_key.h"
+#include "rpc/core/assert.h"
 #include "rpc/core/key.h"
 #include "rpc/net/callback_mark.h"
 #include "rpc/net/clock.h"
@@ -227,6 +228,7 @@ enum sure_code sure_channel_start(struct sure_channel *channel, const struct sur
   if (refusal.text != NULL) {
     return refusal.code;
   }
+  sure__assert(call != NULL && "what is not refused is prepared");
   call->complete = complete;
   if (closure_len > 0) {
     memcpy(call->closure, closure, closure_len);

@@ -187,11 +187,11 @@ bool sure__sqlite_settle(struct sure__sqlite *store, struct sure_store_op *op);
 
 /* sqlite_batch */
 void sure__sqlite_checkpoint_install(struct sure__sqlite *store);
-void sure__sqlite_submit(struct sure_store *store, struct sure_store_op *const *ops, size_t count,
+void sure__sqlite_submit(struct sure_store *base, struct sure_store_op *const *ops, size_t count,
                          sure_store_done_fn *done, void *user);
 
 /* sqlite_read */
-enum sure_code sure__sqlite_read(struct sure_store *store, sure_store_read_fn *fn, void *user);
+enum sure_code sure__sqlite_read(struct sure_store *base, sure_store_read_fn *fn, void *user);
 void sure__sqlite_readers_close(struct sure__sqlite *store);
 
 extern const struct sure_store_ops sure__sqlite_ops;

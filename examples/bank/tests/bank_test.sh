@@ -31,7 +31,8 @@ expect() {
 
 start_server
 expect 0 'applied: booking 1, alice now holds 100.00 EUR' open-account alice '100 EUR'
-expect 0 'applied: booking 2, bob now holds 0.50 EUR' open-account bob '0.50 EUR' --overdraft '10 EUR'
+expect 0 'applied: booking 2, bob now holds 0.50 EUR' \
+  open-account bob '0.50 EUR' --overdraft '10 EUR'
 expect 1 'alice exists already' open-account alice '5 EUR'
 
 # once, however often it is sent
@@ -71,7 +72,8 @@ expect 0 '^clean: 4 accounts, 5 bookings' audit
 # the server dies: nothing left, so nothing applied; then it is back
 kill -9 "$server"
 wait "$server" 2>/dev/null
-expect 3 'not applied; try again with the same id' charge alice '1 EUR' --payment-id p4 --timeout 0.2
+expect 3 'not applied; try again with the same id' \
+  charge alice '1 EUR' --payment-id p4 --timeout 0.2
 expect 4 'unknown: run `bank settle p4`' settle p4 --timeout 0.2
 expect 3 'asking changes nothing' balance alice --timeout 0.2
 start_server
