@@ -225,7 +225,7 @@ enum sure_code sure_channel_start(struct sure_channel *channel, const struct sur
   struct order order = {channel, method, request, options != NULL ? options : &no_options};
   struct sure__client_call *call = NULL;
   struct sure__refusal refusal = prepare(&order, &call);
-  if (refusal.text != NULL) {
+  if (call == NULL) {
     return refusal.code;
   }
   sure__assert(call != NULL && "what is not refused is prepared");
