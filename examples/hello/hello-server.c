@@ -23,7 +23,8 @@ static enum sure_code greet(void *user, struct sure_call *call,
 
 int main(int argc, char **argv) {
   static const struct hello__v1__greeter_server handlers = {.greet = greet};
-  const struct sure_server_options options = {.logger = {.fn = sure_log_to_stderr}};
+  const struct sure_server_options options = {
+      .logger = {.fn = sure_log_to_stderr, .level_min = SURE_LOG_INFO}};
   _Atomic int64_t greetings = 0;
   struct sure_server *server = NULL;
   enum sure_code code = sure_server_open(&options, &server);
