@@ -25,7 +25,7 @@ awk -v hello="$hello" '
   }
   inside { block = block $0 "\n" }
   END {
-    if (checked < 4) { print "only " checked+0 " blocks of code found"; failed = 1 }
+    if (checked < 4) { print "only " checked + 0 " blocks of code found"; failed = 1 }
     exit failed
   }
 ' "$readme"

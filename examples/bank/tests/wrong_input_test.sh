@@ -22,8 +22,7 @@ refuses() {
   [ $status -eq 2 ] || fail "$program $*: exit status $status"
   [ ! -s stdout ] || fail "$program $*: something on stdout"
   head -1 stderr | grep -q -e "$pattern" || fail "$program $*: $(cat stderr)"
-  [ "$(grep -v '^Try ' stderr | wc -l)" -eq 1 ] ||
-    fail "$program $*: more than a line: $(cat stderr)"
+  [ "$(grep -cv '^Try ' stderr)" -eq 1 ] || fail "$program $*: not one line: $(cat stderr)"
 }
 
 echo 'this is no database, whatever its name says' >junk.db
