@@ -23,6 +23,8 @@
 /* Late enough that the calls of the captured stream have ended. */
 #define REPLAY_DELAY_MS 50
 #define REPLAY_MS_MAX   2000
+/* A request whose retry does not come goes on after that. */
+#define LATE_MS_MAX 1000
 
 struct link {
   struct link *next;
@@ -41,6 +43,8 @@ struct proxy {
   int listener;
   char url[PROXY_URL_LEN_MAX];
   struct proxy_stats stats;
+  struct flow *late;     /* waits for the retry of its request */
+  int64_t late_until_ms; /* 0: `late` is new or NULL */
   struct link *links;
   size_t link_count;
   struct pollfd polls[2 + 2 * LINKS_MAX]; /* stop, listener, then client and server of each link */
@@ -63,8 +67,10 @@ static struct link *add_link(struct proxy *proxy, int client, int server) {
   link->server = server;
   link->begins_ms = 0;
   link->gone = false;
-  flow_init(&link->up, FLOW_UP, &proxy->options, proxy->stats.connections, &proxy->stats);
-  flow_init(&link->down, FLOW_DOWN, &proxy->options, proxy->stats.connections, &proxy->stats);
+  flow_init(&link->up, FLOW_UP, &proxy->options, proxy->stats.connections, &proxy->stats,
+            &proxy->late);
+  flow_init(&link->down, FLOW_DOWN, &proxy->options, proxy->stats.connections, &proxy->stats,
+            &proxy->late);
   link->next = proxy->links;
   proxy->links = link;
   proxy->link_count++;
@@ -85,6 +91,7 @@ static void remove_gone(struct proxy *proxy) {
       continue;
     }
     *at = link->next;
+    flow_release(&link->up);
     close_socket(link->client);
     close_socket(link->server);
     free(link);
@@ -159,15 +166,19 @@ static void move(struct link *link, struct flow *flow, int from, int to, short f
 static bool is_finished(const struct link *link) {
   bool is_cut = flow_is_cut(&link->up) || flow_is_cut(&link->down);
   bool is_closed = link->up.shut && link->down.shut;
-  bool gave_up = link->up.ended && (flow_is_hole(&link->up) || flow_is_hole(&link->down));
+  bool gave_up = flow_is_over(&link->up) && (flow_is_hole(&link->up) || flow_is_hole(&link->down));
   return is_cut || is_closed || gave_up;
 }
 
 static void serve_link(struct proxy *proxy, struct link *link, const struct pollfd polls[2]) {
+  flow_turn(&link->up);
   move(link, &link->up, link->client, link->server, polls[0].revents);
   move(link, &link->down, link->server, link->client, polls[1].revents);
   if (link->up.copy_at <= link->up.read) {
     schedule_replay(proxy, link);
+  }
+  if (flow_is_late(&link->up) && !flow_is_hole(&link->down)) {
+    link->down.hole_at = link->down.sent; /* the client will not wait for it */
   }
   link->gone = link->gone || is_finished(link);
 }
@@ -179,10 +190,25 @@ static struct pollfd poll_for(int fd, bool input, bool output) {
   return (struct pollfd){.fd = events == 0 ? -1 : fd, .events = events};
 }
 
-/* Milliseconds until a replay wants something; -1: none does. */
+/* Nobody sent the late request again. */
+static void tend_late(struct proxy *proxy, int64_t now) {
+  if (proxy->late == NULL) {
+    proxy->late_until_ms = 0;
+  } else if (proxy->late_until_ms == 0) {
+    proxy->late_until_ms = now + LATE_MS_MAX;
+  } else if (now >= proxy->late_until_ms) {
+    flow_release(proxy->late);
+    proxy->late_until_ms = 0;
+  }
+}
+
+/* Milliseconds until something is to be done; -1: nothing is. */
 static int time_to_wait(const struct proxy *proxy, int64_t now) {
-  int64_t wait = -1;
+  int64_t wait = proxy->late == NULL ? -1 : LATE_MS_MAX;
   for (const struct link *link = proxy->links; link != NULL; link = link->next) {
+    if (link->up.turns > 0) {
+      return 0;
+    }
     if (link->client < 0) {
       int64_t due = link->begins_ms + (link->server < 0 ? 0 : REPLAY_MS_MAX) - now;
       due = due < 0 ? 0 : due;
@@ -231,6 +257,7 @@ void proxy_run(struct proxy *proxy, int stop_fd) {
       return;
     }
     serve_links(proxy, proxy->polls + 2);
+    tend_late(proxy, now_ms());
     remove_gone(proxy);
     if (proxy->polls[1].revents != 0) {
       accept_client(proxy);

@@ -1,9 +1,10 @@
 /* A proxy that loses things at the worst moments, between a client and a server of Sure.
  *
- * It knows just enough of the frames (docs/protocol.md, section 2: length and type) to tell where a
- * REQUEST or a RESPONSE begins. For each of them it throws a die; when the die says so, one of the
- * faults below happens to the connection. Without a fault it passes on every byte, half-closes, and
- * never holds more than a bounded buffer a direction. One thread, plain sockets and poll. */
+ * It knows just enough of the frames (docs/protocol.md, section 2: length, type and sequence) to
+ * tell where a REQUEST or a RESPONSE begins. For each of them it throws a die; when the die says
+ * so, one of the faults below happens to the connection. Without a fault it passes on every byte,
+ * half-closes, and never holds more than a bounded buffer a direction. One thread, plain sockets
+ * and poll. */
 #ifndef TWO_GENERALS_PROXY_H
 #define TWO_GENERALS_PROXY_H
 
@@ -19,6 +20,7 @@
   X(CUT_MID_REPLY, "cut-mid", DOWN) /* cut in the middle of the reply */                           \
   X(HOLE_UP, "hole-up", UP)         /* from here on the client's bytes vanish, nobody is told */   \
   X(HOLE_DOWN, "hole-down", DOWN)   /* the same for the server's bytes */                          \
+  X(LATE, "late", UP)               /* the request waits on the way until its retry is there */    \
   X(REPLAY, "replay", UP)           /* the client's bytes so far come again later, by themselves,  \
                                        on a connection of their own */
 
@@ -28,7 +30,7 @@ enum proxy_fault {
 #undef PROXY_FAULT_ENUM
 };
 
-#define PROXY_FAULT_COUNT   7
+#define PROXY_FAULT_COUNT   8
 #define PROXY_FAULTS_ALL    ((1u << PROXY_FAULT_COUNT) - 1)
 #define PROXY_URL_LEN_MAX   128
 #define PROXY_ERROR_LEN_MAX 256

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 /* Of docs/protocol.md, sections 2.1 and 2.3: all that the proxy knows. */
-#define FRAME_START_LEN 5
+#define FRAME_START_LEN 16 /* up to the end of the sequence */
 #define FRAME_LEN_MIN   32
 #define FRAME_LEN_MAX   65536
 #define TYPE_ATTACHED   0x04
@@ -30,13 +30,15 @@ static uint32_t faults_of_side(enum flow_side side) {
 }
 
 void flow_init(struct flow *flow, enum flow_side side, const struct proxy_options *options,
-               uint64_t connection, struct proxy_stats *stats) {
+               uint64_t connection, struct proxy_stats *stats, struct flow **late) {
   memset(flow, 0, offsetof(struct flow, bytes));
   flow->side = side;
   flow->loss = options->loss;
   flow->faults = faults_of_side(side) & (options->faults == 0 ? PROXY_FAULTS_ALL : options->faults);
   flow->random = options->seed ^ (connection * 2 + side) * UINT64_C(0xD1342543DE82EF95);
   flow->stats = stats;
+  flow->late = late;
+  flow->late_at = FLOW_POSITION_NONE;
   flow->cut_at = FLOW_POSITION_NONE;
   flow->hole_at = FLOW_POSITION_NONE;
   flow->copy_at = FLOW_POSITION_NONE;
@@ -53,7 +55,7 @@ static uint64_t min(uint64_t a, uint64_t b) {
 /* Up to where bytes may leave now. */
 static uint64_t may_leave(const struct flow *flow) {
   uint64_t seen = flow->ended ? flow->read : min(flow->frame, flow->read);
-  return min(seen, min(flow->cut_at, flow->hole_at));
+  return min(min(seen, flow->late_at), min(flow->cut_at, flow->hole_at));
 }
 
 bool flow_wants_input(const struct flow *flow) {
@@ -66,6 +68,23 @@ bool flow_has_output(const struct flow *flow) {
 
 bool flow_is_cut(const struct flow *flow) {
   return flow->sent >= flow->cut_at;
+}
+
+bool flow_is_late(const struct flow *flow) {
+  return flow->late_at != FLOW_POSITION_NONE && flow->turns == 0;
+}
+
+void flow_release(struct flow *flow) {
+  flow->late_at = FLOW_POSITION_NONE;
+  if (*flow->late == flow) {
+    *flow->late = NULL;
+  }
+}
+
+void flow_turn(struct flow *flow) {
+  if (flow->turns > 0 && --flow->turns == 0) {
+    flow_release(flow);
+  }
 }
 
 bool flow_is_hole(const struct flow *flow) {
@@ -81,7 +100,9 @@ bool flow_is_over(const struct flow *flow) {
 static uint32_t possible_faults(const struct flow *flow, uint64_t len) {
   bool can_copy = flow->capture != NULL && flow->copy_at == FLOW_POSITION_NONE &&
                   flow->frame + len <= FLOW_LEN_MAX;
-  return can_copy ? flow->faults : flow->faults & ~(1u << PROXY_REPLAY);
+  uint32_t impossible =
+      (can_copy ? 0 : 1u << PROXY_REPLAY) | (*flow->late == NULL ? 0 : 1u << PROXY_LATE);
+  return flow->faults & ~impossible;
 }
 
 /* One of `faults`, each as likely as the others. */
@@ -94,7 +115,8 @@ static enum proxy_fault pick_fault(uint64_t *random, uint32_t faults) {
 }
 
 /* Let `fault` happen to the frame of `len` bytes that begins at flow->frame. */
-static void start_fault(struct flow *flow, enum proxy_fault fault, uint64_t len) {
+static void start_fault(struct flow *flow, enum proxy_fault fault, uint64_t len,
+                        uint64_t sequence) {
   uint64_t inside = flow->frame + 1 + next_random(&flow->random) % (len - 1);
   flow->stats->faults[fault]++;
   switch (fault) {
@@ -112,6 +134,11 @@ static void start_fault(struct flow *flow, enum proxy_fault fault, uint64_t len)
   case PROXY_HOLE_DOWN:
     flow->hole_at = flow->frame;
     break;
+  case PROXY_LATE:
+    flow->late_at = flow->frame;
+    flow->late_sequence = sequence;
+    *flow->late = flow;
+    break;
   case PROXY_REPLAY:
     flow->copy_at = flow->frame + len;
     break;
@@ -119,45 +146,61 @@ static void start_fault(struct flow *flow, enum proxy_fault fault, uint64_t len)
 }
 
 static bool fault_has_begun(const struct flow *flow) {
-  return flow->cut_at != FLOW_POSITION_NONE || flow_is_hole(flow);
+  return flow->cut_at != FLOW_POSITION_NONE || flow->late_at != FLOW_POSITION_NONE ||
+         flow_is_hole(flow);
 }
 
-static void throw_die(struct flow *flow, uint64_t len) {
+static void throw_die(struct flow *flow, uint64_t len, uint64_t sequence) {
   double die = (double)(next_random(&flow->random) >> 11) * 0x1p-53;
   uint32_t faults = possible_faults(flow, len);
   if (die < flow->loss && faults != 0 && !fault_has_begun(flow)) {
-    start_fault(flow, pick_fault(&flow->random, faults), len);
+    start_fault(flow, pick_fault(&flow->random, faults), len, sequence);
   }
 }
 
-static void see_frame(struct flow *flow, uint8_t type, uint64_t len) {
+/* A request whose first attempt is late: that one goes first, and this one right behind it. */
+static void meet_late(struct flow *flow, uint64_t sequence) {
+  struct flow *late = *flow->late;
+  if (late == NULL || late == flow || late->late_sequence != sequence || fault_has_begun(flow)) {
+    return;
+  }
+  flow_release(late);
+  flow->late_at = flow->frame;
+  flow->turns = 2;
+}
+
+static void see_frame(struct flow *flow, uint8_t type, uint64_t len, uint64_t sequence) {
   if (flow->is_replay) {
     bool is_answer = type == TYPE_RESPONSE || type == TYPE_ATTACHED;
     flow->stats->replay_answers += flow->side == FLOW_DOWN && is_answer;
   } else if (flow->side == FLOW_UP && type == TYPE_REQUEST) {
     flow->stats->requests++;
-    throw_die(flow, len);
+    meet_late(flow, sequence);
+    throw_die(flow, len, sequence);
   } else if (flow->side == FLOW_DOWN && type == TYPE_RESPONSE) {
     flow->stats->responses++;
-    throw_die(flow, len);
+    throw_die(flow, len, sequence);
   }
 }
 
-static uint64_t frame_len(const uint8_t *header) {
-  return (uint64_t)header[0] | (uint64_t)header[1] << 8 | (uint64_t)header[2] << 16 |
-         (uint64_t)header[3] << 24;
+static uint64_t little_endian(const uint8_t *bytes, unsigned count) {
+  uint64_t number = 0;
+  while (count-- > 0) {
+    number = number << 8 | bytes[count];
+  }
+  return number;
 }
 
 /* Look at the frames whose start has come in. A stream that is none of Sure's passes unwatched. */
 static void watch(struct flow *flow) {
   while (flow->frame < flow->read && flow->read - flow->frame >= FRAME_START_LEN) {
     const uint8_t *header = flow->bytes + (flow->frame - flow->sent);
-    uint64_t len = frame_len(header);
+    uint64_t len = little_endian(header, 4);
     if (len < FRAME_LEN_MIN || len > FRAME_LEN_MAX) {
       flow->frame = FLOW_POSITION_NONE;
       return;
     }
-    see_frame(flow, header[4], len);
+    see_frame(flow, header[4], len, little_endian(header + 8, 8));
     flow->frame += len;
   }
 }

@@ -21,7 +21,9 @@ static const struct argp_option options[] = {
     {"loss", 'p', "PROBABILITY", 0, "Of a fault, for each request and each reply: 0 to 1 (0)", 0},
     {"seed", KEY_SEED, "NUMBER", 0, "The same number, the same dice (1)", 0},
     {"faults", KEY_FAULTS, "LIST", 0,
-     "Some of cut-request,cut-after,cut-reply,cut-mid,hole-up,hole-down,replay (all)", 0},
+     "Some of cut-request,cut-after,cut-reply,cut-mid,hole-up,hole-down,late,replay "
+     "(all)",
+     0},
     {"stats-on-exit", KEY_STATS, NULL, 0, "Write counts as a line of JSON when told to stop", 0},
     {0},
 };

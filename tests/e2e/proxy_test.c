@@ -283,6 +283,25 @@ static void hole_down_swallows_replies_and_even_the_end_of_the_server(void **sta
   assert_int_equal(finish(&setup).faults[PROXY_HOLE_DOWN], 1);
 }
 
+static void late_lets_a_request_arrive_just_before_its_retry(void **state) {
+  (void)state;
+  struct setup setup = start(1, "late");
+  run(&setup);
+  struct ends first = connect_ends(&setup);
+  send_frame(first.client, TYPE_HELLO);
+  send_frame(first.client, TYPE_REQUEST);
+  close(first.client);
+  assert_int_equal(receive(first.server, FRAME_LEN), FRAME_LEN);
+  assert_true(is_open_and_silent(first.server));
+  struct ends second = connect_ends(&setup);
+  send_frame(second.client, TYPE_REQUEST);
+  assert_int_equal(receive(first.server, SIZE_MAX), FRAME_LEN);
+  assert_int_equal(receive(second.server, FRAME_LEN), FRAME_LEN);
+  close(first.server);
+  close_ends(second);
+  finish(&setup);
+}
+
 static void replay_sends_the_captured_stream_on_a_connection_of_its_own(void **state) {
   (void)state;
   struct setup setup = start(1, "replay");
@@ -346,6 +365,7 @@ int main(void) {
       cmocka_unit_test(cut_mid_ends_the_connection_inside_the_reply),
       cmocka_unit_test(hole_up_swallows_requests_and_keeps_the_connection_up),
       cmocka_unit_test(hole_down_swallows_replies_and_even_the_end_of_the_server),
+      cmocka_unit_test(late_lets_a_request_arrive_just_before_its_retry),
       cmocka_unit_test(replay_sends_the_captured_stream_on_a_connection_of_its_own),
       cmocka_unit_test(the_same_seed_loses_the_same_frame),
       cmocka_unit_test(unknown_fault_names_are_refused),
