@@ -100,7 +100,6 @@ void sure__server_unpacked(struct sure__server *server, struct sure_call *call) 
   } else if (plan->claims) {
     submit(server, call, SURE__CALL_CLAIMS, SURE_STORE_INTENT);
   } else if (plan->in_store) {
-    server->stats.runs++;
     submit(server, call, SURE__CALL_IN_STORE, SURE_STORE_CALL);
   } else {
     run(server, call, SURE__CALL_RUNS);
@@ -125,7 +124,18 @@ void sure__server_run_done(struct sure__server *server, struct sure_call *call) 
   finish(server, call);
 }
 
+/* The store has run the handler, and did not find an answer that was there. */
+static bool has_run_in_store(const struct sure_call *call) {
+  enum sure_store_verdict verdict = call->op.verdict;
+  return call->step == SURE__CALL_IN_STORE && !call->method->plan.prepares &&
+         (verdict == SURE_STORE_RECORDED || verdict == SURE_STORE_UNRECORDED ||
+          verdict == SURE_STORE_BROKE);
+}
+
 void sure__call_store_done(struct sure__server *server, struct sure_call *call) {
+  if (has_run_in_store(call)) {
+    server->stats.runs++;
+  }
   if (call->step == SURE__CALL_CLAIMS && call->op.verdict == SURE_STORE_GRANTED) {
     run(server, call, SURE__CALL_RUNS);
     return;
