@@ -154,10 +154,20 @@ void sure__call_store_done(struct sure__server *server, struct sure_call *call) 
 
 /* ---- admission ---- */
 
+/* ACCEPTED is due to those who wait and have none yet. Inline calls answer at once. */
+static void schedule_accept(struct sure__server *server, struct sure_call *call, uint64_t now_ms) {
+  const struct sure_method *table = call->method->table;
+  if (call->method->plan.inlined || sure__timer_is_set(&call->accept_timer)) {
+    return;
+  }
+  uint32_t delay_ms = table->ack_delay_ms == 0 ? ACK_DELAY_MS_DEFAULT : table->ack_delay_ms;
+  sure__timers_set(&server->timers, &call->accept_timer, now_ms + delay_ms);
+}
+
 /* The session's number is taken by an attempt that came on this peer. False: the call object is
  * used up. */
 static bool join_or_pass(struct sure__server *server, struct sure__peer *peer,
-                         struct sure_call *call) {
+                         struct sure_call *call, uint64_t now_ms) {
   struct sure__server_session *session = peer->session;
   if (!is_exactly_once(call)) {
     if (find_waiter(peer, call->op.sequence, NULL) != NULL) {
@@ -185,6 +195,7 @@ static bool join_or_pass(struct sure__server *server, struct sure__peer *peer,
     atomic_store(&running->deadline_ms, deadline_ms);
   }
   atomic_store(&running->is_cancelled, false);
+  schedule_accept(server, running, now_ms);
   server->stats.joined++;
   return false;
 }
@@ -220,7 +231,6 @@ static struct refusal admission_refusal(const struct sure__server *server,
 
 static void admit(struct sure__server *server, struct sure__peer *peer, struct sure_call *call,
                   uint64_t now_ms) {
-  const struct sure_method *table = call->method->table;
   struct sure__server_session *session = peer->session;
   bool has_waiter = sure__call_add_waiter(call, peer, call->attempt);
   sure__assert(has_waiter && "the first waiter is part of the call");
@@ -235,10 +245,7 @@ static void admit(struct sure__server *server, struct sure__peer *peer, struct s
   if (is_exactly_once(call) && call->op.sequence > session->recorded_max) {
     session->recorded_max = call->op.sequence;
   }
-  if (!call->method->plan.inlined) {
-    uint32_t delay_ms = table->ack_delay_ms == 0 ? ACK_DELAY_MS_DEFAULT : table->ack_delay_ms;
-    sure__timers_set(&server->timers, &call->accept_timer, now_ms + delay_ms);
-  }
+  schedule_accept(server, call, now_ms);
   call->step = SURE__CALL_ADMITTED;
   sure__list_append(&server->actions.admitted, &call->link);
 }
@@ -261,7 +268,7 @@ static void offer(struct sure__server *server, struct sure__peer *peer, struct s
     sure__call_free(server, call);
     return;
   }
-  if (!join_or_pass(server, peer, call)) {
+  if (!join_or_pass(server, peer, call, now_ms)) {
     sure__call_free(server, call);
     return;
   }

@@ -28,6 +28,9 @@ void sure__timers_fini(struct sure__timers *timers);
 bool sure__timers_reserve(struct sure__timers *timers, size_t count);
 /* Set or move. The room must have been reserved. */
 void sure__timers_set(struct sure__timers *timers, struct sure__timer *timer, uint64_t at_ms);
+static inline bool sure__timer_is_set(const struct sure__timer *timer) {
+  return timer->place != 0;
+}
 /* Harmless on a timer that is not set. */
 void sure__timers_cancel(struct sure__timers *timers, struct sure__timer *timer);
 /* When the earliest is due; SURE__TIME_NEVER without any. */
