@@ -132,6 +132,19 @@ static bool has_run_in_store(const struct sure_call *call) {
           verdict == SURE_STORE_BROKE);
 }
 
+/* The call has run: a store that can't write its end now says nothing of whether it ran. */
+static enum sure_store_verdict verdict_after_run(const struct sure_call *call) {
+  switch (call->op.verdict) {
+  case SURE_STORE_DONE:
+    return call->op.record_wanted ? SURE_STORE_RECORDED : SURE_STORE_UNRECORDED;
+  case SURE_STORE_LOST:
+  case SURE_STORE_FAILED:
+    return call->op.verdict;
+  default: /* the intent stays, so nothing runs again */
+    return SURE_STORE_IN_DOUBT;
+  }
+}
+
 void sure__call_store_done(struct sure__server *server, struct sure_call *call) {
   if (has_run_in_store(call)) {
     server->stats.runs++;
@@ -145,9 +158,7 @@ void sure__call_store_done(struct sure__server *server, struct sure_call *call) 
       submit(server, call, SURE__CALL_COMPLETES, SURE_STORE_COMPLETE); /* the effect is there */
       return;
     }
-    if (call->op.verdict == SURE_STORE_DONE) {
-      call->op.verdict = call->op.record_wanted ? SURE_STORE_RECORDED : SURE_STORE_UNRECORDED;
-    }
+    call->op.verdict = verdict_after_run(call);
   }
   finish(server, call);
 }
