@@ -62,6 +62,7 @@ struct sure__peer {
   struct sure__buffer *out;     /* frames for the client; flushed by the shell */
   uint64_t heard_at_ms;         /* when bytes came last */
   uint32_t call_count;          /* waiters and messages being assembled */
+  uint32_t task_count;          /* asked by this connection */
   size_t assembling_len;        /* bytes announced by them */
   const char *close_reason;     /* static */
   struct sure__timer timer;     /* handshake, then keepalive */
@@ -69,7 +70,7 @@ struct sure__peer {
   struct sure__list of_session; /* all connections of one session */
   struct sure__list waiters;    /* this connection's, of all calls */
   struct sure__list assembling; /* calls whose payload has not arrived whole */
-  struct sure__list tasks;      /* store tasks that will be answered here */
+  struct sure__list tasks;      /* store tasks that were asked here */
   struct sure__list dirty;      /* in actions.dirty */
 };
 
@@ -150,7 +151,7 @@ struct sure__task {
   struct sure__server *server;
   struct sure__list link;
   struct sure__list of_peer;
-  struct sure__peer *peer; /* who is to be answered; NULL: nobody (any more) */
+  struct sure__peer *peer; /* who asked; NULL: the engine did, or it is gone */
   struct sure__server_session *session;
   uint64_t nonce; /* of SETTLE */
   struct sure__arena arena;

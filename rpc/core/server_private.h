@@ -31,7 +31,10 @@ void sure__peer_timer_fired(struct sure__server *server, struct sure__peer *peer
 
 /* A task without peer or session; NULL when memory is short. */
 struct sure__task *sure__task_new(struct sure__server *server, enum sure_store_op_kind kind);
-/* Answered to `peer` when it is done. */
+/* Whether the peer may have one more task: a client that asks faster than the store answers must
+ * not fill our memory. */
+bool sure__peer_may_ask(const struct sure__peer *peer);
+/* It was asked by `peer`, who is answered, if he is there, when it is done. */
 void sure__task_set_peer(struct sure__task *task, struct sure__peer *peer);
 void sure__task_submit(struct sure__server *server, struct sure__task *task);
 void sure__task_free(struct sure__server *server, struct sure__task *task);

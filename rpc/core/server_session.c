@@ -147,10 +147,11 @@ void sure__server_session_on_ack(struct sure__server *server, struct sure__peer 
   if (ack->watermark > session->watermark) {
     session->watermark = ack->watermark;
   }
-  struct sure__task *task = new_ack(server, session);
+  struct sure__task *task = sure__peer_may_ask(peer) ? new_ack(server, session) : NULL;
   if (task == NULL) {
     return; /* losing one is harmless */
   }
+  sure__task_set_peer(task, peer);
   struct sure_range *ranges =
       sure__arena_alloc(&task->arena, ack->range_count * sizeof(struct sure_range));
   if (ranges != NULL) {
@@ -165,14 +166,16 @@ void sure__server_session_on_ack(struct sure__server *server, struct sure__peer 
 }
 
 void sure__server_session_on_close(struct sure__server *server, struct sure__peer *peer) {
-  if (peer->session->is_none) {
+  if (peer->session->is_none || !sure__peer_may_ask(peer)) {
     return;
   }
   struct sure__task *task = sure__task_new(server, SURE_STORE_CLOSE);
   if (task == NULL) {
     return; /* its lease will run out */
   }
+  sure__task_set_peer(task, peer);
   task->op.session = peer->session->id;
+  sure__server_batch_end(server); /* what was acknowledged goes first, so that nothing is left */
   sure__task_submit(server, task);
 }
 

@@ -25,7 +25,8 @@ static void send_not_yet(struct sure__server *server, struct sure__peer *peer, u
 void sure__settle_on_frame(struct sure__server *server, struct sure__peer *peer,
                            const struct sure__frame *frame) {
   const struct sure__settle_body *settle = &frame->settle;
-  struct sure__task *task = sure__task_new(server, SURE_STORE_SETTLE);
+  struct sure__task *task =
+      sure__peer_may_ask(peer) ? sure__task_new(server, SURE_STORE_SETTLE) : NULL;
   if (task == NULL || !sure__arena_copy(&task->arena, settle->key, &task->op.key)) {
     send_not_yet(server, peer, frame->sequence);
     if (task != NULL) {
