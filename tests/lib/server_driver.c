@@ -319,8 +319,8 @@ void client_feed(struct client *client, struct sure_bytes bytes) {
     }
     bytes.data += len;
     bytes.len -= len;
-    driver_work(driver);
   }
+  driver_work(driver);
 }
 
 static void feed_from(struct client *client, size_t begin) {

@@ -288,13 +288,14 @@ static void an_ack_that_a_busy_store_refused_is_told_again(void **state) {
 static void a_session_that_is_closed_with_all_acknowledged_is_forgotten(void **state) {
   (void)state;
   struct client b;
+  struct sure__buffer batch = {0};
   client_call(&a, DRIVER_IN_STORE, 1, "charge");
-  driver.holds_store = true;
   struct sure__frame frame = client_request(&a, DRIVER_READ, 2, "x");
   frame.request.watermark = 2; /* takes the acknowledgment along */
-  client_send(&a, &frame);
-  client_send(&a, &(struct sure__frame){.type = SURE__CLOSE_SESSION});
-  driver_release_store(&driver);
+  assert_true(sure__frame_encode(&batch, &frame));
+  assert_true(sure__frame_encode(&batch, &(struct sure__frame){.type = SURE__CLOSE_SESSION}));
+  client_feed(&a, (struct sure_bytes){batch.data, batch.len});
+  sure__buffer_fini(&batch);
   assert_true(client_connect(&driver, &b));
   assert_int_equal(SURE__ATTACHED_LOST, client_attach(&b, SURE__ATTACH_RESUME, &a.session));
   client_fini(&b);
