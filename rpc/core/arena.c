@@ -49,7 +49,7 @@ static struct sure__arena_chunk *add_chunk(struct sure__arena *arena, size_t siz
   return chunk;
 }
 
-void *sure__arena_alloc(struct sure__arena *arena, size_t size) {
+static void *try_alloc(struct sure__arena *arena, size_t size) {
   if (size > SIZE_MAX / 4) {
     return NULL;
   }
@@ -70,6 +70,12 @@ void *sure__arena_alloc(struct sure__arena *arena, size_t size) {
   return memory;
 }
 
+void *sure__arena_alloc(struct sure__arena *arena, size_t size) {
+  void *memory = try_alloc(arena, size);
+  arena->is_short = arena->is_short || memory == NULL;
+  return memory;
+}
+
 bool sure__arena_copy(struct sure__arena *arena, struct sure_bytes bytes,
                       struct sure_bytes *out_copy) {
   if (bytes.len == 0) {
@@ -87,6 +93,7 @@ bool sure__arena_copy(struct sure__arena *arena, struct sure_bytes bytes,
 
 void sure__arena_reset(struct sure__arena *arena) {
   struct sure__arena_chunk *first = arena->first;
+  arena->is_short = false;
   if (first != NULL && first->capacity <= CHUNK_LEN_KEPT_MAX) {
     free_chain(first->next);
     first->next = NULL;

@@ -17,6 +17,7 @@ struct sure__arena {
   struct sure__arena_chunk *current;
   size_t len;
   size_t len_max;
+  bool is_short; /* since the last reset something was asked for that could not be given */
 };
 
 void sure__arena_fini(struct sure__arena *arena);

@@ -113,7 +113,9 @@ void sure__server_run_done(struct sure__server *server, struct sure_call *call) 
     return;
   }
   sure__assert(call->step == SURE__CALL_RUNS && "only what was sent to run comes back");
-  bool in_doubt = plan->external && call->op.record.code != SURE_OK;
+  bool has_failed = call->op.record.code != SURE_OK &&
+                    call->op.record.reason != SURE_REASON_REPLY_LOST; /* that was OK */
+  bool in_doubt = plan->external && has_failed;
   if (plan->claims && !in_doubt) {
     call->op.record_wanted = !call->is_unrecorded;
     submit(server, call, SURE__CALL_COMPLETES, SURE_STORE_COMPLETE);

@@ -38,6 +38,9 @@ static bool take_key(struct sure_call *call) {
   const struct sure_method *method = call->method->table;
   if (method->key_field != 0) {
     enum sure_code code = sure__key_get(method, call->request, &call->arena, &call->op.key);
+    if (code == SURE_RESOURCE_EXHAUSTED) {
+      return refuse(call, code, SURE_REASON_OVERLOADED, "memory is short");
+    }
     if (code != SURE_OK) {
       return refuse(call, code, SURE_REASON_UNPARSABLE, "the idempotency key is empty or too long");
     }
@@ -61,11 +64,10 @@ bool sure__call_unpack(struct sure_call *call) {
   call->request =
       protobuf_c_message_unpack(descriptor, &allocator, call->payload.len, call->payload.data);
   if (call->request == NULL) {
-    bool at_limit = call->arena.len > call->arena.len_max / 2;
-    return at_limit ? refuse(call, SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED,
-                             "the request takes too much memory")
-                    : refuse(call, SURE_INTERNAL, SURE_REASON_UNPARSABLE,
-                             "the request is no valid message of the method's type");
+    return call->arena.is_short ? refuse(call, SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED,
+                                         "the request takes too much memory")
+                                : refuse(call, SURE_INTERNAL, SURE_REASON_UNPARSABLE,
+                                         "the request is no valid message of the method's type");
   }
   call->payload = (struct sure_bytes){0};
   return take_key(call);
@@ -86,31 +88,25 @@ static struct sure_record local_failure(enum sure_code code, enum sure_reason re
   return (struct sure_record){.code = code, .reason = reason, .message = text_bytes(text)};
 }
 
-/* The handler said OK, but its reply can't be given. In a transaction that undoes the effect;
- * outside of one the effect stays, and the record must say so (S8). */
-static struct sure_record unpackable(const struct sure_call *call, bool is_lasting,
-                                     const char *text, bool *out_recorded) {
-  if (call->method->plan.claims) {
-    *out_recorded = true;
-    return local_failure(SURE_RESOURCE_EXHAUSTED, SURE_REASON_REPLY_LOST, text);
-  }
-  *out_recorded = is_lasting;
-  return local_failure(SURE_RESOURCE_EXHAUSTED,
-                       is_lasting ? SURE_REASON_REPLY_TOO_LARGE : SURE_REASON_OVERLOADED, text);
-}
-
+/* Packs the reply of a handler that returned SURE_OK. If that can't be done, an effect inside a
+ * transaction is rolled back with it; without one the effect stands, and only its reply is lost:
+ * saying that it did not happen would let somebody do it again. */
 static struct sure_record pack_reply(struct sure_call *call, const ProtobufCMessage *reply,
-                                     bool *out_recorded) {
+                                     bool effect_stands, bool *out_recorded) {
   size_t len = protobuf_c_message_get_packed_size(reply);
-  if (len > call->reply_len_max) {
-    return unpackable(call, true, "the reply is over the message size limit", out_recorded);
+  bool is_too_large = len > call->reply_len_max;
+  uint8_t *bytes = is_too_large ? NULL : sure__arena_alloc(&call->arena, len);
+  if (bytes != NULL) {
+    protobuf_c_message_pack(reply, bytes);
+    return (struct sure_record){.code = SURE_OK, .reply = {bytes, len}};
   }
-  uint8_t *bytes = sure__arena_alloc(&call->arena, len);
-  if (bytes == NULL) {
-    return unpackable(call, false, "memory is short for the reply", out_recorded);
-  }
-  protobuf_c_message_pack(reply, bytes);
-  return (struct sure_record){.code = SURE_OK, .reply = {bytes, len}};
+  /* A reply that is too large would be as large the next time (S8). */
+  *out_recorded = is_too_large || effect_stands;
+  const char *text = is_too_large ? "the reply is over the message size limit" : "memory is short";
+  enum sure_reason reason = effect_stands  ? SURE_REASON_REPLY_LOST
+                            : is_too_large ? SURE_REASON_REPLY_TOO_LARGE
+                                           : SURE_REASON_OVERLOADED;
+  return local_failure(SURE_RESOURCE_EXHAUSTED, reason, text);
 }
 
 static ProtobufCMessage *new_reply(struct sure_call *call) {
@@ -161,7 +157,8 @@ static struct sure_record run_once(struct sure_call *call, void *transaction, bo
     call->prepared_reply = reply;
     return (struct sure_record){.code = SURE_OK};
   }
-  return pack_reply(call, reply, out_recorded);
+  bool effect_stands = transaction == NULL && call->step != SURE__CALL_PREPARES;
+  return pack_reply(call, reply, effect_stands, out_recorded);
 }
 
 void sure__call_run(struct sure_call *call, void *transaction) {
