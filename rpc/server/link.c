@@ -81,11 +81,16 @@ static void on_closed(void *user, const char *reason) {
   sure__loop_reap(server, link);
 }
 
-void sure__link_free(struct sure__link *link) {
-  struct sure_server *server = link->server;
+/* Frees a link that nobody else knows. */
+static void link_discard(struct sure__link *link) {
   sure__connection_free(link->connection);
   sure__buffer_fini(&link->out);
   sure__free(link);
+}
+
+void sure__link_free(struct sure__link *link) {
+  struct sure_server *server = link->server;
+  link_discard(link);
   pthread_mutex_lock(&server->lock);
   server->link_count--;
   pthread_cond_broadcast(&server->changed);
@@ -116,29 +121,16 @@ static struct sure__link *link_new(struct sure_server *server, struct nng_stream
   return link;
 }
 
-/* On the list of links, and held. False when there are as many as may be, or it is draining. */
+/* Adds it to the server's links. False when there are as many as may be, or it is draining: then it
+ * is to be closed, the way every link is, as others may be at work with it already. */
 static bool admit(struct sure_server *server, struct sure__link *link) {
   pthread_mutex_lock(&server->lock);
   bool is_welcome =
       !server->is_draining && server->link_count < server->options.connection_count_max;
-  server->link_count++; /* until sure__link_free, in any case */
-  if (is_welcome) {
-    bool is_held = sure__connection_hold(link->connection);
-    sure__assert(is_held && "it was not started yet");
-    sure__list_append(&server->links, &link->of_server);
-  }
+  sure__list_append(&server->links, &link->of_server);
+  server->link_count++;
   pthread_mutex_unlock(&server->lock);
   return is_welcome;
-}
-
-static bool introduce(struct sure_server *server, struct sure__link *link) {
-  /* Where a new session would live. */
-  struct sure__shard *shard = sure__shard_of(server, &link->peer.fresh_session);
-  atomic_store(&link->shard, shard);
-  pthread_mutex_lock(&shard->lock);
-  bool is_known = sure__server_accepted(&shard->engine, &link->peer, sure__clock_ms());
-  sure__shard_finish(shard);
-  return is_known;
 }
 
 void sure__link_open(struct sure_server *server, struct nng_stream *stream) {
@@ -147,21 +139,26 @@ void sure__link_open(struct sure_server *server, struct nng_stream *stream) {
     sure__log(&server->options.logger, SURE_LOG_ERROR, "connection refused: memory is short");
     return;
   }
-  bool is_welcome = admit(server, link);
-  if (is_welcome && introduce(server, link)) {
-    sure__connection_start(link->connection);
-    sure__connection_release(link->connection);
+  struct sure__shard *shard =
+      sure__shard_of(server, &link->peer.fresh_session); /* where a new session would live */
+  atomic_store(&link->shard, shard);
+  bool is_held = sure__connection_hold(link->connection);
+  sure__assert(is_held && "it was not started yet");
+  pthread_mutex_lock(&shard->lock);
+  bool is_known = sure__server_accepted(&shard->engine, &link->peer, sure__clock_ms());
+  sure__shard_finish(shard);
+  if (!is_known) {
+    sure__log(&server->options.logger, SURE_LOG_ERROR, "connection refused: memory is short");
+    link_discard(link);
     return;
   }
-  sure__log(&server->options.logger, SURE_LOG_WARNING, "connection refused: %s",
-            is_welcome ? "memory is short" : "too many, or draining");
-  if (is_welcome) {
-    pthread_mutex_lock(&server->lock);
-    sure__list_remove(&link->of_server);
-    pthread_mutex_unlock(&server->lock);
-    sure__connection_release(link->connection);
+  if (!admit(server, link)) {
+    sure__log(&server->options.logger, SURE_LOG_WARNING,
+              "connection refused: too many, or draining");
+    sure__connection_close(link->connection, "refused");
   }
-  sure__loop_reap(server, link); /* this thread is one of nng's and may not free it */
+  sure__connection_start(link->connection);
+  sure__connection_release(link->connection);
 }
 
 static bool is_any(const struct sure__link *link, uint64_t now_ms) {
@@ -172,7 +169,8 @@ static bool is_any(const struct sure__link *link, uint64_t now_ms) {
 
 static bool is_stalled(const struct sure__link *link, uint64_t now_ms) {
   uint64_t since_ms = sure__connection_stalled_since_ms(link->connection);
-  return since_ms != 0 && now_ms - since_ms > link->server->options.unsent_ms_max;
+  return since_ms != 0 && now_ms > since_ms && /* else it has stalled after now_ms was read */
+         now_ms - since_ms > link->server->options.unsent_ms_max;
 }
 
 /* Closing enters nng, so it is done without the lock: the wanted links are held and listed first.
