@@ -60,6 +60,7 @@ enum sure__call_phase {
 struct sure__settle_target {
   struct sure_call_id id;
   struct sure_session_id session;
+  struct sure_fingerprint fingerprint; /* of the request; zero: not known */
 };
 
 struct sure__client_call {

@@ -111,6 +111,7 @@ static void close_number(struct sure__client *client, struct sure__client_call *
               sure__client_is_in_doubt(call, answer);
   if (keep) {
     call->unresolved = true;
+    sure__client_set_target(call);
     client->unresolved_count++;
   } else {
     sure__client_ack(client, call, now_ms);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "rpc/core/client_state.h"
+#include "rpc/core/fingerprint.h"
 #include "rpc/core/random.h"
 
 enum { ASK_AGAIN_MS = 50, ASK_AGAIN_MS_MAX = 1000 };
@@ -29,7 +30,7 @@ static struct sure__refusal find_entry(const struct sure__client *client,
   if (entry->method != call->method) {
     return sure__refuse(SURE_INVALID_ARGUMENT, "the call is one of another method");
   }
-  call->target = (struct sure__settle_target){call->settle_id, session->id};
+  call->target = entry->target;
   if (call->key.len == 0 && !sure__arena_copy(&call->arena, entry->key, &call->key)) {
     return sure__refuse(SURE_RESOURCE_EXHAUSTED, "memory is short");
   }
@@ -49,6 +50,14 @@ struct sure__refusal sure__client_find_target(const struct sure__client *client,
              : sure__refuse(SURE_INVALID_ARGUMENT, "neither a call nor a key to settle");
 }
 
+void sure__client_set_target(struct sure__client_call *call) {
+  call->target = (struct sure__settle_target){
+      .id = {call->session->epoch, call->sequence},
+      .session = call->session->id,
+      .fingerprint = sure__fingerprint(call->method->id, call->request),
+  };
+}
+
 void sure__client_enqueue_settle(struct sure__client *client, struct sure__client_call *call) {
   sure__list_remove(&call->link);
   sure__list_append(&client->settle_queue, &call->link);
@@ -57,8 +66,7 @@ void sure__client_enqueue_settle(struct sure__client *client, struct sure__clien
 
 void sure__client_begin_settle(struct sure__client *client, struct sure__client_call *call) {
   if (!call->is_settle) {
-    call->target =
-        (struct sure__settle_target){{call->session->epoch, call->sequence}, call->session->id};
+    sure__client_set_target(call);
   }
   call->phase = SURE__CALL_SETTLING;
   sure__client_enqueue_settle(client, call);
@@ -76,6 +84,7 @@ void sure__client_send_settles(struct sure__client *client, uint64_t now_ms) {
                                  .settle = {.session = call->target.session,
                                             .target = call->target.id.sequence,
                                             .method = call->method->id,
+                                            .fingerprint = call->target.fingerprint,
                                             .key = call->key},
                              });
     if (sure__list_is_empty(&client->in_flight) && sure__list_is_empty(&client->settle_sent)) {
@@ -119,6 +128,11 @@ static struct sure__answer verdict_answer(const struct sure__client_call *call,
     answer.reason = SURE_REASON_TOMBSTONE;
     answer.recorded = true;
     answer.text = sure__bytes_of("settled: it had not run, and never will");
+    break;
+  case SURE__SETTLED_KEY_REUSED:
+    answer.code = SURE_FAILED_PRECONDITION;
+    answer.reason = SURE_REASON_KEY_REUSED;
+    answer.text = sure__bytes_of("another request came under the same idempotency key");
     break;
   case SURE__SETTLED_ALREADY_ACKED:
     answer.code = SURE_FAILED_PRECONDITION;

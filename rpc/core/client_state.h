@@ -86,6 +86,8 @@ void sure__client_forget_parts(struct sure__client_call *call);
 /* What a settle by the application is about. */
 struct sure__refusal sure__client_find_target(const struct sure__client *client,
                                               struct sure__client_call *call);
+/* Notes what a SETTLE of the call would name, while the request is still there. */
+void sure__client_set_target(struct sure__client_call *call);
 void sure__client_begin_settle(struct sure__client *client, struct sure__client_call *call);
 void sure__client_enqueue_settle(struct sure__client *client, struct sure__client_call *call);
 void sure__client_send_settles(struct sure__client *client, uint64_t now_ms);

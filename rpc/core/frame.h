@@ -66,6 +66,7 @@ enum sure__settle_verdict {
   SURE__SETTLED_IN_DOUBT = 4,
   SURE__SETTLED_UNKNOWN = 5,
   SURE__SETTLED_NOT_YET = 6,
+  SURE__SETTLED_KEY_REUSED = 7,
 };
 
 enum sure__goaway_reason {
@@ -138,6 +139,7 @@ struct sure__settle_body {
   struct sure_session_id session;
   uint64_t target;
   uint64_t method;
+  struct sure_fingerprint fingerprint; /* zero: not known */
   struct sure_bytes key;
 };
 

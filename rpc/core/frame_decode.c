@@ -117,7 +117,7 @@ static const char *decode_settled(const uint8_t *p, struct sure__frame *frame) {
   result->encoding = p[3];
   result->retry_after_ms = sure__get_u32(p + 8);
   result->message_len = sure__get_u32(p + 12);
-  if (p[0] < SURE__SETTLED_RECORD || p[0] > SURE__SETTLED_NOT_YET) {
+  if (p[0] < SURE__SETTLED_RECORD || p[0] > SURE__SETTLED_KEY_REUSED) {
     return "unknown verdict of SETTLED";
   }
   return decode_result(sure__get_u16(p + 4), frame, result);
@@ -151,7 +151,9 @@ static const char *decode_settle(const uint8_t *p, struct sure__frame *frame) {
   memcpy(settle->session.bytes, p, 16);
   settle->target = sure__get_u64(p + 16);
   settle->method = sure__get_u64(p + 24);
-  uint16_t key_len = sure__get_u16(p + 32);
+  settle->fingerprint.low = sure__get_u64(p + 32);
+  settle->fingerprint.high = sure__get_u64(p + 40);
+  uint16_t key_len = sure__get_u16(p + 48);
   if (key_len > SURE_KEY_LEN_MAX || !take(&frame->payload, key_len, &settle->key) ||
       frame->payload.len != 0) {
     return "SETTLE with a wrong key length";

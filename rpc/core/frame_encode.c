@@ -50,7 +50,9 @@ static void put_settle(uint8_t *p, const struct sure__settle_body *settle) {
   memcpy(p, settle->session.bytes, 16);
   sure__put_u64(p + 16, settle->target);
   sure__put_u64(p + 24, settle->method);
-  sure__put_u16(p + 32, (uint16_t)settle->key.len);
+  sure__put_u64(p + 32, settle->fingerprint.low);
+  sure__put_u64(p + 40, settle->fingerprint.high);
+  sure__put_u16(p + 48, (uint16_t)settle->key.len);
 }
 
 static void put_hello(uint8_t *p, const struct sure__hello *hello) {

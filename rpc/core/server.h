@@ -79,6 +79,7 @@ struct sure__server_session {
   struct sure__index_link by_id; /* not for sessions of mode NONE */
   struct sure_session_id id;
   bool is_none;               /* mode NONE: calls without side effects only */
+  bool is_closed;             /* the client said CLOSE_SESSION */
   bool acks_always;           /* records of an earlier time may be there */
   uint64_t watermark;         /* highest heard */
   uint64_t watermark_stored;  /* highest submitted */

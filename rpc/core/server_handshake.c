@@ -50,6 +50,21 @@ static void attach_without_session(struct sure__server *server, struct sure__pee
   send_attached(server, peer, SURE__ATTACHED_NONE, NULL);
 }
 
+/* A session that is at work in this process needs no look into the store: should it be fenced
+ * meanwhile, the transaction of each call finds out (S6). So a client that comes back while its
+ * calls run joins them, and does not wait behind them. */
+static bool attach_to_live_session(struct sure__server *server, struct sure__peer *peer,
+                                   const struct sure_session_id *id, uint64_t now_ms) {
+  const struct sure__server_session *session = sure__server_session_find(server, id);
+  if (session == NULL || session->is_closed ||
+      !sure__server_session_attach(server, peer, id, false, now_ms)) {
+    return false;
+  }
+  peer->phase = SURE__PEER_ATTACHED;
+  send_attached(server, peer, SURE__ATTACHED_OPEN, id);
+  return true;
+}
+
 void sure__handshake_on_attach(struct sure__server *server, struct sure__peer *peer,
                                const struct sure__attach *attach, uint64_t now_ms) {
   if (peer->phase != SURE__PEER_WELCOMED) {
@@ -67,6 +82,10 @@ void sure__handshake_on_attach(struct sure__server *server, struct sure__peer *p
   }
   if (attach->mode == SURE__ATTACH_NONE) {
     attach_without_session(server, peer, now_ms);
+    return;
+  }
+  if (attach->mode == SURE__ATTACH_RESUME &&
+      attach_to_live_session(server, peer, &attach->session, now_ms)) {
     return;
   }
   struct sure__task *task = sure__task_new(server, SURE_STORE_ATTACH);

@@ -169,6 +169,7 @@ void sure__server_session_on_close(struct sure__server *server, struct sure__pee
   if (peer->session->is_none || !sure__peer_may_ask(peer)) {
     return;
   }
+  peer->session->is_closed = true;
   struct sure__task *task = sure__task_new(server, SURE_STORE_CLOSE);
   if (task == NULL) {
     return; /* its lease will run out */

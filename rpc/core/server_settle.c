@@ -38,6 +38,7 @@ void sure__settle_on_frame(struct sure__server *server, struct sure__peer *peer,
   task->op.session = settle->session;
   task->op.sequence = settle->target;
   task->op.method = settle->method;
+  task->op.fingerprint = settle->fingerprint;
   sure__task_set_peer(task, peer);
   struct sure__server_session *session =
       settle->target == 0 ? NULL : sure__server_session_find(server, &settle->session);
@@ -60,6 +61,8 @@ static enum sure__settle_verdict verdict_of(enum sure_store_verdict verdict) {
     return SURE__SETTLED_ALREADY_ACKED;
   case SURE_STORE_IN_DOUBT:
     return SURE__SETTLED_IN_DOUBT;
+  case SURE_STORE_KEY_REUSED:
+    return SURE__SETTLED_KEY_REUSED;
   case SURE_STORE_LOST:
     return SURE__SETTLED_UNKNOWN;
   default: /* IN_PROGRESS, BUSY, FULL and what else there is: ask again */

@@ -25,6 +25,10 @@ enum sure_store_verdict sure__found_verdict(const struct sure__found *found,
   return found->own ? SURE_STORE_IN_PROGRESS : SURE_STORE_IN_DOUBT;
 }
 
+const struct sure_fingerprint *sure__settle_fingerprint(const struct sure_store_op *op) {
+  return op->fingerprint.low == 0 && op->fingerprint.high == 0 ? NULL : &op->fingerprint;
+}
+
 static bool undecided(enum sure_store_verdict verdict) {
   return verdict == SURE_STORE_IN_PROGRESS || verdict == SURE_STORE_IN_DOUBT;
 }
@@ -37,6 +41,10 @@ struct sure__settlement sure__settle(enum sure_store_verdict call, bool keyed,
   }
   if (call == SURE_STORE_REPLAYED || call == SURE_STORE_STALE || undecided(call)) {
     return (struct sure__settlement){.verdict = call};
+  }
+  if (keyed && key == SURE_STORE_KEY_REUSED) {
+    /* Another request has the key for good, which could not be if this one had run. */
+    return (struct sure__settlement){.verdict = key, .close_call = call == SURE_STORE_PENDING};
   }
   if (keyed && undecided(key)) {
     return (struct sure__settlement){.verdict = key};

@@ -25,6 +25,9 @@ enum sure_store_verdict sure__found_verdict(const struct sure__found *found,
                                             const struct sure_fingerprint *fingerprint,
                                             enum sure_store_verdict reused);
 
+/* The fingerprint of a SETTLE, which may carry none: then NULL. */
+const struct sure_fingerprint *sure__settle_fingerprint(const struct sure_store_op *op);
+
 /* What SETTLE answers, and which tombstones it writes. */
 struct sure__settlement {
   enum sure_store_verdict verdict;

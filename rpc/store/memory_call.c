@@ -208,7 +208,8 @@ void sure__memory_settle(struct sure__memory *memory, struct sure_store_op *op) 
   const struct sure__row *row = session == NULL ? NULL : sure__row_find(session, op->sequence);
   const struct sure__key *key = is_keyed(op) ? sure__key_find(&memory->keys, op) : NULL;
   struct sure__settlement settlement =
-      sure__settle(find_call(session, row, op->sequence), is_keyed(op), key_verdict(key, NULL));
+      sure__settle(find_call(session, row, op->sequence), is_keyed(op),
+                   key_verdict(key, sure__settle_fingerprint(op)));
   op->verdict = settlement.verdict;
   if (settlement.verdict == SURE_STORE_REPLAYED) {
     sure__assert((settlement.from_key ? key != NULL : row != NULL) && "a record was found");

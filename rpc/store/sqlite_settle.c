@@ -44,7 +44,7 @@ bool sure__sqlite_settle(struct sure__sqlite *store, struct sure_store_op *op) {
   bool keyed = op->key.len > 0;
   /* The key last: its record, if there is one, is the answer. */
   if (!find_call(store, op, &session, &call) ||
-      (keyed && !sure__sqlite_find_key(store, op, NULL, &key))) {
+      (keyed && !sure__sqlite_find_key(store, op, sure__settle_fingerprint(op), &key))) {
     return false;
   }
   struct sure__settlement settlement = sure__settle(call, keyed, key);

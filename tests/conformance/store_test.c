@@ -319,6 +319,18 @@ static void the_record_of_the_key_is_the_answer_of_settle(void **state) {
   assert_verdict(TOMBSTONE, verdict_of(world, op_call(world, SESSION_A, 2)));
 }
 
+static void settle_does_not_take_the_record_of_another_request_under_its_key(void **state) {
+  struct world *world = *state;
+  assert_verdict(RECORDED, verdict_of(world, op_key_call(world, SESSION_A, 1, "k")));
+  struct sure_store_op other = op_settle(world, SESSION_A, 2, "k");
+  other.fingerprint = (struct sure_fingerprint){.low = 4711};
+  assert_verdict(KEY_REUSED, verdict_of(world, other));
+  assert_verdict(TOMBSTONE, verdict_of(world, op_call(world, SESSION_A, 2)));
+  struct sure_store_op same = op_settle(world, SESSION_A, 3, "k");
+  same.fingerprint = op_key_call(world, SESSION_A, 1, "k").fingerprint;
+  assert_verdict(REPLAYED, verdict_of(world, same));
+}
+
 static void a_key_can_be_settled_without_a_call(void **state) {
   struct world *world = *state;
   assert_verdict(TOMBSTONE, verdict_of(world, op_settle(world, SESSION_B, 0, "k")));
@@ -466,6 +478,7 @@ int main(int argc, char **argv) {
       TEST(settle_of_an_acknowledged_call_is_stale),
       TEST(settle_closes_call_and_key_together),
       TEST(the_record_of_the_key_is_the_answer_of_settle),
+      TEST(settle_does_not_take_the_record_of_another_request_under_its_key),
       TEST(a_key_can_be_settled_without_a_call),
       TEST(a_key_is_replayed_to_another_session),
       TEST(another_request_under_a_used_key_is_refused),

@@ -181,6 +181,19 @@ static void what_the_store_says_of_an_attach_is_told(void **state) {
   assert_int_equal(0, driver.run_count);
 }
 
+static void a_session_at_work_is_attached_again_without_waiting_for_the_store(void **state) {
+  (void)state;
+  client_open(&driver, &a);
+  size_t asked = driver.asked[SURE_STORE_ATTACH];
+  driver.script[SURE_STORE_ATTACH] = SURE_STORE_BUSY; /* the store would say so */
+  assert_true(client_connect(&driver, &b));
+  assert_int_equal(SURE__ATTACHED_OPEN, client_attach(&b, SURE__ATTACH_RESUME, &a.session));
+  assert_int_equal(asked, driver.asked[SURE_STORE_ATTACH]);
+  driver.script[SURE_STORE_ATTACH] = SURE_STORE_PENDING;
+  client_fini(&b);
+  client_fini(&a);
+}
+
 static void without_a_session_only_methods_without_side_effects_are_served(void **state) {
   (void)state;
   assert_true(client_connect(&driver, &a));
@@ -305,6 +318,7 @@ int main(void) {
       TEST(a_session_that_is_not_known_is_lost_and_a_new_one_may_follow),
       TEST(a_session_id_is_the_servers_and_never_the_clients),
       TEST(what_the_store_says_of_an_attach_is_told),
+      TEST(a_session_at_work_is_attached_again_without_waiting_for_the_store),
       TEST(without_a_session_only_methods_without_side_effects_are_served),
       TEST(who_does_not_attach_in_time_is_let_go),
       TEST(the_silent_are_pinged_and_then_closed),

@@ -99,7 +99,7 @@ enum sure_store_verdict {
   SURE_STORE_LOST, /* any: the session is forgotten or was never there; CALL, INTENT: or it is
                       fenced and has no row for this call */
   SURE_STORE_CALL_REUSED, /* CALL, INTENT: the row has another fingerprint */
-  SURE_STORE_KEY_REUSED,  /* CALL, INTENT: the key has another fingerprint */
+  SURE_STORE_KEY_REUSED,  /* CALL, INTENT, SETTLE: the key has another fingerprint */
 
   SURE_STORE_FULL,   /* any: a limit is reached; nothing changed */
   SURE_STORE_BUSY,   /* any: the store is held by someone else; nothing changed */
