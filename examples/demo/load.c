@@ -8,7 +8,7 @@
 
 #define CHARGES_A_LOAD 2000
 /* The server lives so long between two kills, and is away so long after one. */
-#define ALIVE_MS 600
+#define ALIVE_MS 400
 #define AWAY_MS  250
 #define LOOK_MS  10
 /* More intents than a load has. */
