@@ -1,0 +1,375 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpc/core/key.h"
+#include "rpc/net/clock.h"
+#include "tests/sim/bank.h"
+#include "tests/sim/client.h"
+#include "tests/sim/store.h"
+
+enum errand_kind { ERRAND_CALL, ERRAND_COUNT, ERRAND_SETTLE, ERRAND_SETTLE_KEY };
+
+/* One call of the client's interface. */
+struct errand {
+  struct errand *next;
+  enum errand_kind kind;
+  struct client_node *node;
+  uint32_t life; /* of the client */
+  struct deed *deed;
+  struct sure_call_id id; /* ERRAND_SETTLE: of what */
+  uint64_t handle;
+  bool is_open;
+  bool is_probe;
+  unsigned tries;
+  uint64_t count_before; /* ERRAND_COUNT: effects when it began */
+};
+
+static struct errand *errands;
+static uint64_t call_count;
+
+static struct errand *errand_new(struct client_node *node, enum errand_kind kind,
+                                 struct deed *deed) {
+  struct errand *errand = calloc(1, sizeof *errand);
+  if (errand == NULL) {
+    abort();
+  }
+  *errand = (struct errand){
+      .next = errands, .kind = kind, .node = node, .life = node->process.life, .deed = deed};
+  errands = errand;
+  return errand;
+}
+
+static uint32_t some_timeout_ms(void) {
+  switch (chance_below(4)) {
+  case 0:
+    return (uint32_t)chance_between(1, 60);
+  case 1:
+    return (uint32_t)chance_between(1, 1000);
+  default:
+    return (uint32_t)chance_between(1, sim.plan.timeout_ms_max);
+  }
+}
+
+/* ---- making calls ---- */
+
+static void still_open(void *thing, uint64_t number) {
+  struct errand *errand = thing;
+  (void)number;
+  if (errand->is_open) {
+    sim_fail("hangs: a call of client %u is open after its deadline", errand->node->number);
+  }
+}
+
+/* After a pause, timers that were due meanwhile get their turn first. */
+static void deadline_passed(void *thing, uint64_t number) {
+  (void)number;
+  event_at(sim.now_ms + 5, sim.current, still_open, thing, 0);
+}
+
+static void fill_in(struct sure__client_call *call, const struct errand *errand) {
+  const struct deed *deed = errand->deed;
+  if (deed == NULL) {
+    call->method = bank_method("Count");
+    return;
+  }
+  call->method = deed->method;
+  if (deed->is_keyed) {
+    struct sure_bytes key = {(const uint8_t *)deed->key, strlen(deed->key)};
+    if (!sure__arena_copy(&call->arena, key, &call->key)) {
+      abort();
+    }
+  }
+  if (errand->kind == ERRAND_CALL) {
+    struct sure_bytes request = bank_request(deed);
+    if (!sure__arena_copy(&call->arena, request, &call->request)) {
+      abort();
+    }
+    free((void *)(uintptr_t)request.data);
+  }
+}
+
+/* False: the engine refused it, and nothing happened. */
+static bool make(struct errand *errand, uint32_t timeout_ms) {
+  struct client_node *node = errand->node;
+  struct sure__client_call *call = sure__client_call_new(node->engine);
+  if (call == NULL) {
+    abort();
+  }
+  fill_in(call, errand);
+  call->timeout_ms = timeout_ms;
+  call->retry = call->method->retry;
+  call->waiter = errand;
+  call->settle_id = errand->id;
+  bool is_settle = errand->kind == ERRAND_SETTLE || errand->kind == ERRAND_SETTLE_KEY;
+  struct sure__refusal refusal =
+      is_settle ? sure__client_settle(node->engine, call, sure__clock_ms())
+                : sure__client_start(node->engine, call, sure__clock_ms());
+  bool is_refused = refusal.text != NULL;
+  sim_trace("client %u %s deed %llu (time-out %u)%s%s", node->number,
+            is_settle ? "settles" : "calls for",
+            (unsigned long long)(errand->deed == NULL ? 0 : errand->deed->number), timeout_ms,
+            is_refused ? ": refused: " : "", is_refused ? refusal.text : "");
+  if (is_refused) {
+    sure__client_recycle(node->engine, call);
+    return false;
+  }
+  call_count++;
+  errand->handle = call->handle;
+  errand->is_open = true;
+  event_at(sim.now_ms + timeout_ms, &node->process, deadline_passed, errand, 0);
+  client_finish(node);
+  return true;
+}
+
+static void cancel(void *thing, uint64_t number) {
+  struct errand *errand = thing;
+  (void)number;
+  if (errand->is_open) {
+    sim_trace("client %u cancels deed %llu", errand->node->number,
+              (unsigned long long)(errand->deed == NULL ? 0 : errand->deed->number));
+    sure__client_cancel(errand->node->engine, errand->handle, sure__clock_ms());
+    client_finish(errand->node);
+  }
+}
+
+static void begin(struct errand *errand) {
+  uint32_t timeout_ms = some_timeout_ms();
+  if (make(errand, timeout_ms) && !sim.is_healed && chance_permille(sim.plan.cancel_permille)) {
+    event_at(sim.now_ms + chance_below(timeout_ms), &errand->node->process, cancel, errand, 0);
+  }
+}
+
+static struct deed *new_deed(const char *method) {
+  struct deed *deed = model_new_deed(bank_method(method));
+  if (chance_permille(sim.plan.large_permille)) {
+    deed->padding_len = (uint32_t)chance_below(sim.plan.message_len_max);
+  }
+  if (chance_permille(sim.plan.large_permille)) {
+    deed->reply_len = (uint32_t)chance_below(sim.plan.message_len_max * 5 / 4);
+  }
+  if (strcmp(method, "Pay") == 0) {
+    deed->is_keyed = true;
+    (void)snprintf(deed->key, sizeof deed->key, "payment-%llu", (unsigned long long)deed->number);
+  }
+  return deed;
+}
+
+static void count(struct client_node *node) {
+  struct errand *errand = errand_new(node, ERRAND_COUNT, NULL);
+  errand->count_before = model_effect_count();
+  begin(errand);
+}
+
+static void call(struct client_node *node, struct deed *deed) {
+  begin(errand_new(node, ERRAND_CALL, deed));
+}
+
+/* A payment that some client began, by another client or again by the same. */
+static void pay_again(struct client_node *node) {
+  size_t seen = 0;
+  struct deed *deed = NULL;
+  for (struct errand *errand = errands; errand != NULL && seen < 8; errand = errand->next) {
+    if (errand->deed != NULL && errand->deed->is_keyed && chance_below(++seen) == 0) {
+      deed = errand->deed;
+    }
+  }
+  if (deed != NULL && chance_below(8) == 0) {
+    begin(errand_new(node, ERRAND_SETTLE_KEY, deed));
+  } else if (deed != NULL) {
+    call(node, deed);
+  }
+}
+
+static void act(struct client_node *node) {
+  uint64_t choice = chance_below(100);
+  if (choice < 50) {
+    call(node, new_deed("Charge"));
+  } else if (choice < 65) {
+    call(node, new_deed("Pay"));
+  } else if (choice < 78) {
+    pay_again(node);
+  } else if (choice < 84) {
+    call(node, new_deed("Order"));
+  } else if (choice < 92) {
+    count(node);
+  } else if (choice < 96) {
+    call(node, new_deed("Remind"));
+  } else {
+    call(node, new_deed("Knock"));
+  }
+}
+
+static void turn(void *thing, uint64_t number) {
+  struct client_node *node = thing;
+  (void)number;
+  if (sim.is_healed) {
+    return;
+  }
+  uint64_t burst = chance_below(20) == 0 ? chance_below(30) : 1;
+  for (uint64_t i = 0; i < burst; i++) {
+    act(node);
+  }
+  event_at(sim.now_ms + chance_below(2 * sim.plan.call_every_ms), &node->process, turn, node, 0);
+}
+
+void app_start(struct client_node *node) {
+  event_at(sim.now_ms + chance_below(sim.plan.call_every_ms), &node->process, turn, node, 0);
+}
+
+void app_crash(struct client_node *node) {
+  for (struct errand *errand = errands; errand != NULL; errand = errand->next) {
+    if (errand->node == node && errand->life == node->process.life) {
+      errand->is_open = false;
+    }
+  }
+}
+
+void app_probe(struct client_node *node) {
+  struct process *before = process_enter(&node->process);
+  struct errand *errand = errand_new(node, ERRAND_CALL, new_deed("Charge"));
+  errand->deed->padding_len = 0;
+  errand->deed->reply_len = 0;
+  errand->is_probe = true;
+  if (!make(errand, 10000)) {
+    sim_fail("client %u takes no calls after all was healed", node->number);
+  }
+  process_enter(before);
+}
+
+/* ---- how they end ---- */
+
+static void settle(void *thing, uint64_t number) {
+  struct errand *errand = thing;
+  (void)number;
+  errand->tries++;
+  uint32_t timeout_ms = sim.is_healed ? 5000 : some_timeout_ms();
+  if (!make(errand, timeout_ms)) {
+    sim_fail("client %u can't settle a call that is unresolved", errand->node->number);
+  }
+}
+
+static void settle_later(struct client_node *node, struct deed *deed, struct sure_call_id id) {
+  struct errand *errand = errand_new(node, ERRAND_SETTLE, deed);
+  errand->id = id;
+  event_at(sim.now_ms + chance_below(2000), &node->process, settle, errand, 0);
+}
+
+static void call_later(void *thing, uint64_t deed_number) {
+  if (!sim.is_healed) {
+    call(thing, model_deed(deed_number));
+  }
+}
+
+static void react(const struct errand *errand, const struct sure__client_call *done) {
+  struct client_node *node = errand->node;
+  struct deed *deed = errand->deed;
+  if (done->unresolved) {
+    if (deed->is_keyed && chance_below(2) == 0) {
+      event_at(sim.now_ms + chance_below(1000), &node->process, call_later, node, deed->number);
+    }
+    settle_later(node, deed, done->end.id);
+  }
+}
+
+static void settled(struct errand *errand, const struct sure__client_call *done) {
+  const struct sure__end *end = &done->end;
+  bool is_final = end->recorded || end->code == SURE_OK || end->code == SURE_FAILED_PRECONDITION;
+  if (errand->kind == ERRAND_SETTLE && !is_final) {
+    if (!sim.is_healed && chance_permille(sim.plan.release_permille)) {
+      sim_trace("client %u releases deed %llu", errand->node->number,
+                (unsigned long long)errand->deed->number);
+      sure__client_release(errand->node->engine, errand->id, sure__clock_ms());
+      return;
+    }
+    event_at(sim.now_ms + chance_below(1000), &errand->node->process, settle, errand, 0);
+  }
+}
+
+static void check_count(const struct errand *errand, const struct sure__end *end) {
+  if (end->code != SURE_OK) {
+    return;
+  }
+  uint64_t effects = bank_counted(end->reply);
+  if (effects < errand->count_before || effects > model_effect_count()) {
+    sim_fail("a read saw %llu effects, when there were %llu to %llu", (unsigned long long)effects,
+             (unsigned long long)errand->count_before, (unsigned long long)model_effect_count());
+  }
+}
+
+static struct answer answer_of(const struct errand *errand, const struct sure__client_call *done) {
+  const struct sure__end *end = &done->end;
+  struct client_node *node = errand->node;
+  struct answer answer = {
+      .code = end->code,
+      .outcome = end->outcome,
+      .reason = end->reason,
+      .is_recorded = end->recorded,
+      .is_settled = end->settled || errand->kind != ERRAND_CALL,
+      .is_key_only = errand->kind == ERRAND_SETTLE_KEY,
+      .attempts = end->attempts,
+      .reply_hash = bank_hash(end->reply),
+  };
+  if (end->id.epoch != 0) {
+    const struct known_session *known = &node->sessions[end->id.epoch];
+    answer.origin = (struct origin){known->id, end->id.sequence};
+    answer.store = known->store;
+  } else if (answer.is_key_only) {
+    answer.store = sim_store_number(&node->engine->link.store);
+  }
+  return answer;
+}
+
+void app_completed(struct client_node *node, const struct sure__client_call *done) {
+  struct errand *errand = done->waiter;
+  const struct sure__end *end = &done->end;
+  sim_trace("client %u: deed %llu ends %s, %s, %s, attempts %u%s%s (%.*s)", node->number,
+            (unsigned long long)(errand->deed == NULL ? 0 : errand->deed->number),
+            sure_code_name(end->code), sure_outcome_name(end->outcome),
+            sure_reason_name(end->reason), end->attempts, end->replayed ? ", replayed" : "",
+            end->settled ? ", settled" : "", (int)end->text.len, (const char *)end->text.data);
+  if (!errand->is_open) {
+    sim_fail("a call of client %u ended twice", node->number);
+    return;
+  }
+  errand->is_open = false;
+  if (errand->is_probe && end->code != SURE_OK && !end->recorded) {
+    sim_fail("client %u: a call ends %s after all was healed", node->number,
+             sure_code_name(end->code));
+  }
+  if (errand->kind == ERRAND_COUNT) {
+    check_count(errand, end);
+    return;
+  }
+  struct answer answer = answer_of(errand, done);
+  model_check_answer(errand->deed, &answer);
+  if (errand->kind == ERRAND_CALL) {
+    react(errand, done);
+  } else {
+    settled(errand, done);
+  }
+}
+
+void app_check_end(void) {
+  for (struct errand *errand = errands; errand != NULL; errand = errand->next) {
+    if (errand->is_open) {
+      sim_fail("hangs: a call of client %u is open at the end", errand->node->number);
+    }
+  }
+  for (unsigned i = 0; i < sim.plan.client_count; i++) {
+    if (clients[i].engine->unresolved_count > 0) {
+      sim_fail("client %u has unresolved calls at the end", i);
+    }
+  }
+}
+
+uint64_t app_call_count(void) {
+  return call_count;
+}
+
+void app_clear(void) {
+  while (errands != NULL) {
+    struct errand *errand = errands;
+    errands = errand->next;
+    free(errand);
+  }
+}

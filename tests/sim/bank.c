@@ -1,0 +1,184 @@
+#include "tests/sim/bank.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "bank.sure.h"
+#include "rpc/core/server.h"
+#include "tests/sim/sim.h"
+
+enum { REPLY_LEN_MAX = 1024 * 1024 };
+
+uint64_t bank_hash(struct sure_bytes reply) {
+  return XXH3_64bits(reply.data, reply.len);
+}
+
+static uint64_t hash_reply(const Sim__V1__ChargeReply *reply) {
+  size_t len = sim__v1__charge_reply__get_packed_size(reply);
+  uint8_t *bytes = malloc(len + 1);
+  if (bytes == NULL) {
+    abort();
+  }
+  sim__v1__charge_reply__pack(reply, bytes);
+  uint64_t hash = bank_hash((struct sure_bytes){bytes, len});
+  free(bytes);
+  return hash;
+}
+
+/* A status other than OK, sometimes; nothing has been done then. */
+static enum sure_code refusal(struct sure_call *call) {
+  if (chance_permille(sim.plan.refuse_permille)) {
+    return sure_call_fail(call, SURE_NOT_FOUND, "no such account");
+  }
+  if (!sim.is_healed && chance_permille(sim.plan.abort_permille)) {
+    enum sure_code code = chance_below(2) == 0 ? SURE_ABORTED : SURE_UNAVAILABLE;
+    return sure_call_fail(call, code, "not now");
+  }
+  return SURE_OK;
+}
+
+static enum sure_code perform(const uint64_t *store_number, struct sure_call *call,
+                              uint64_t deed_number, uint32_t reply_len,
+                              Sim__V1__ChargeReply *reply) {
+  struct deed *deed = model_deed(deed_number);
+  if (deed == NULL || deed->method != sure_call_method(call) || reply_len > REPLY_LEN_MAX) {
+    sim_fail("a handler got a request that nobody made");
+    return SURE_INTERNAL;
+  }
+  enum sure_code code = refusal(call);
+  if (code != SURE_OK) {
+    return code;
+  }
+  reply->deed = deed_number;
+  reply->receipt = chance_below(UINT64_MAX);
+  reply->padding.len = reply_len;
+  reply->padding.data = reply_len == 0 ? NULL : sure_call_alloc(call, reply_len);
+  struct origin origin = {.session = call->op.session, .sequence = call->op.sequence};
+  model_apply(deed, &origin, *store_number, hash_reply(reply));
+  return SURE_OK;
+}
+
+static enum sure_code charge(void *user, struct sure_call *call,
+                             const Sim__V1__ChargeRequest *request, Sim__V1__ChargeReply *reply) {
+  return perform(user, call, request->deed, request->reply_len, reply);
+}
+
+static enum sure_code pay(void *user, struct sure_call *call, const Sim__V1__PayRequest *request,
+                          Sim__V1__ChargeReply *reply) {
+  return perform(user, call, request->deed, request->reply_len, reply);
+}
+
+struct order {
+  const uint64_t *store_number;
+  uint64_t deed;
+  uint32_t reply_len;
+};
+
+static enum sure_code apply_order(void *user, struct sure_call *call, ProtobufCMessage *reply) {
+  const struct order *order = user;
+  return perform(order->store_number, call, order->deed, order->reply_len,
+                 (Sim__V1__ChargeReply *)reply);
+}
+
+/* In two phases where the server runs it as PREPARE, and in one elsewhere. */
+static enum sure_code order(void *user, struct sure_call *call,
+                            const Sim__V1__ChargeRequest *request, Sim__V1__ChargeReply *reply) {
+  if (!call->method->plan.prepares) {
+    return charge(user, call, request, reply);
+  }
+  enum sure_code code = refusal(call);
+  struct order *plan = sure_call_alloc(call, sizeof *plan);
+  if (code != SURE_OK || plan == NULL) {
+    return code != SURE_OK ? code : SURE_RESOURCE_EXHAUSTED;
+  }
+  *plan = (struct order){user, request->deed, request->reply_len};
+  return sure_call_apply(call, apply_order, plan);
+}
+
+static enum sure_code count(void *user, struct sure_call *call,
+                            const Sim__V1__CountRequest *request, Sim__V1__CountReply *reply) {
+  (void)user;
+  (void)call;
+  (void)request;
+  reply->effects = model_effect_count();
+  return SURE_OK;
+}
+
+static const struct sim__v1__bank_server handlers = {
+    .charge = charge,
+    .pay = pay,
+    .order = order,
+    .count = count,
+    .remind = charge,
+    .knock = charge,
+};
+
+void bank_register(struct sure_server *server, const uint64_t *store_number) {
+  static const char *const names[] = {"Charge", "Pay", "Order", "Remind", "Knock"};
+  if (server == NULL) {
+    abort();
+  }
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    enum sure_run_mode mode = (enum sure_run_mode)sim.plan.run_mode;
+    if (strcmp(names[i], "Order") == 0 && sim.plan.store_mode != STORE_VOLATILE) {
+      mode = SURE_RUN_PREPARE;
+    }
+    if (sure_server_set_run_mode(server, bank_method(names[i])->full_name, mode) != SURE_OK) {
+      abort();
+    }
+  }
+  void *user = (void *)(uintptr_t)store_number;
+  if (sim__v1__bank_server__register(server, &handlers, user) != SURE_OK) {
+    abort();
+  }
+}
+
+const struct sure_method *bank_method(const char *name) {
+  const struct sure_service *service = &sim__v1__bank_service;
+  for (size_t i = 0; i < service->method_count; i++) {
+    if (strcmp(strchr(service->methods[i].full_name, '/') + 1, name) == 0) {
+      return &service->methods[i];
+    }
+  }
+  abort();
+}
+
+static struct sure_bytes pack(const ProtobufCMessage *message) {
+  size_t len = protobuf_c_message_get_packed_size(message);
+  uint8_t *bytes = malloc(len + 1);
+  if (bytes == NULL) {
+    abort();
+  }
+  protobuf_c_message_pack(message, bytes);
+  return (struct sure_bytes){bytes, len};
+}
+
+struct sure_bytes bank_request(const struct deed *deed) {
+  static uint8_t padding[REPLY_LEN_MAX];
+  ProtobufCBinaryData filling = {.data = padding, .len = deed->padding_len};
+  if (deed->is_keyed) {
+    Sim__V1__PayRequest pay_request = SIM__V1__PAY_REQUEST__INIT;
+    pay_request.payment_id = (char *)(uintptr_t)deed->key;
+    pay_request.deed = deed->number;
+    pay_request.padding = filling;
+    pay_request.reply_len = deed->reply_len;
+    return pack(&pay_request.base);
+  }
+  Sim__V1__ChargeRequest request = SIM__V1__CHARGE_REQUEST__INIT;
+  request.deed = deed->number;
+  request.padding = filling;
+  request.reply_len = deed->reply_len;
+  return pack(&request.base);
+}
+
+uint64_t bank_counted(struct sure_bytes reply) {
+  Sim__V1__CountReply *message = sim__v1__count_reply__unpack(NULL, reply.len, reply.data);
+  if (message == NULL) {
+    sim_fail("a reply does not parse");
+    return 0;
+  }
+  uint64_t effects = message->effects;
+  sim__v1__count_reply__free_unpacked(message, NULL);
+  return effects;
+}

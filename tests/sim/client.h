@@ -1,0 +1,53 @@
+/* The simulated clients: the real client engine, driven as a channel drives it, and an application
+ * that makes calls and reacts to how they end. */
+#ifndef SURE_TESTS_SIM_CLIENT_H
+#define SURE_TESTS_SIM_CLIENT_H
+
+#include "rpc/core/client.h"
+#include "tests/sim/model.h"
+#include "tests/sim/sim.h"
+
+enum { EPOCHS_MAX = 4096 };
+
+struct dialed;
+
+/* A session that a client had, by its epoch. */
+struct known_session {
+  struct sure_session_id id;
+  uint64_t store;
+};
+
+struct client_node {
+  unsigned number;
+  struct process process;
+  struct sure__client *engine; /* NULL: it is down */
+  struct dialed *dialed;       /* the present connection */
+  uint64_t dial_number;        /* of the last dial */
+  uint64_t armed_ms;
+  struct known_session sessions[EPOCHS_MAX];
+};
+
+extern struct client_node clients[CLIENTS_MAX];
+
+void clients_open(void);
+void client_start(struct client_node *node);
+void client_crash(struct client_node *node, bool is_silent);
+void clients_close(void);
+/* Do what the engine asks for. After each event that it was given. */
+void client_finish(struct client_node *node);
+
+/* ---- app.c ---- */
+
+/* The application on that client begins, or begins anew. */
+void app_start(struct client_node *node);
+/* Its process is gone, with all that it knew but the keys of its payments. */
+void app_crash(struct client_node *node);
+/* One of its calls has ended. */
+void app_completed(struct client_node *node, const struct sure__client_call *call);
+/* After the faults: every application asks for one more thing, which must be done. */
+void app_probe(struct client_node *node);
+void app_check_end(void);
+uint64_t app_call_count(void);
+void app_clear(void);
+
+#endif

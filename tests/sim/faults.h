@@ -1,0 +1,8 @@
+#ifndef SURE_TESTS_SIM_FAULTS_H
+#define SURE_TESTS_SIM_FAULTS_H
+
+void faults_begin(void);
+/* Everything runs and reaches everything from here on. */
+void faults_end(void);
+
+#endif

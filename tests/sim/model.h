@@ -1,0 +1,74 @@
+/* What the checkers know: every deed that an application wanted done, how often it took effect, and
+ * what was said of it. Nothing in here is known to the code under test.
+ *
+ * A deed is one thing to be done in the world, such as a payment. A call without a key is a deed of
+ * its own; calls with the same key, by whatever client, are the same deed. */
+#ifndef SURE_TESTS_SIM_MODEL_H
+#define SURE_TESTS_SIM_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sure/method.h>
+#include <sure/status.h>
+#include <sure/store.h>
+
+enum { EFFECTS_KEPT = 4 };
+
+/* A call id as the server sees it. */
+struct origin {
+  struct sure_session_id session;
+  uint64_t sequence;
+};
+
+struct effect {
+  struct origin origin;
+  uint64_t store; /* the life of the store that it is in; each volatile one has a number */
+  uint64_t reply_hash;
+};
+
+struct deed {
+  uint64_t number;
+  const struct sure_method *method;
+  bool is_keyed;
+  char key[24];
+  uint32_t padding_len;
+  uint32_t reply_len;
+  unsigned effect_count;
+  struct effect effects[EFFECTS_KEPT];
+  uint64_t never_in_store; /* a final word said that it is not applied in this store; 0: none */
+  bool is_refused;         /* and that was a record: another final word must be the same */
+  bool is_done;            /* and that was OK */
+};
+
+struct deed *model_new_deed(const struct sure_method *method);
+struct deed *model_deed(uint64_t number);
+uint64_t model_effect_count(void);
+
+/* A handler did it. The effect counts from the commit on: see model_commit. */
+void model_apply(struct deed *deed, const struct origin *origin, uint64_t store,
+                 uint64_t reply_hash);
+/* Inside a transaction: effects are kept apart until it is known how the run ended. */
+void model_begin(void);
+void model_commit(void);
+void model_roll_back(void);
+
+/* What an application was told. `store` is the life of the store that the call went to. */
+struct answer {
+  enum sure_code code;
+  enum sure_outcome outcome;
+  enum sure_reason reason;
+  bool is_recorded;
+  bool is_settled;
+  bool is_key_only; /* a settle by key alone */
+  uint32_t attempts;
+  struct origin origin; /* sequence 0: none */
+  uint64_t store;       /* 0: unknown */
+  uint64_t reply_hash;  /* with SURE_OK */
+};
+
+void model_check_answer(struct deed *deed, const struct answer *answer);
+/* At the end of a run: promises about the future were kept. */
+void model_check_end(void);
+void model_clear(void);
+
+#endif

@@ -1,0 +1,90 @@
+#include "tests/sim/plan.h"
+
+#include <sure/server.h>
+
+#include "tests/sim/sim.h"
+
+/* Swarm: a fault is there in half of the seeds. */
+static uint32_t perhaps(uint32_t low, uint32_t high) {
+  uint32_t value = (uint32_t)chance_between(low, high);
+  return chance_below(2) == 0 ? value : 0;
+}
+
+static uint32_t between(uint32_t low, uint32_t high) {
+  return (uint32_t)chance_between(low, high);
+}
+
+static void plan_network(struct plan *plan) {
+  plan->delay_ms = between(0, 20);
+  plan->jitter_ms = between(0, 40);
+  plan->slow_permille = perhaps(1, 50);
+  plan->slow_ms = between(10, 5000);
+  plan->cut_permille = perhaps(1, 40);
+  plan->half_open_permille = perhaps(1, 300);
+  plan->split_permille = perhaps(1, 500);
+  plan->partition_every_ms = perhaps(500, 5000);
+  plan->partition_ms = between(10, 4000);
+  plan->replay_every_ms = perhaps(300, 5000);
+}
+
+static void plan_processes(struct plan *plan) {
+  plan->server_crash_every_ms = perhaps(300, 8000);
+  plan->server_down_ms = between(0, 2000);
+  plan->server_drain_permille = between(0, 500);
+  plan->client_crash_every_ms = perhaps(1000, 10000);
+  plan->pause_every_ms = perhaps(500, 5000);
+  plan->pause_ms = between(1, 3000);
+  plan->skew_every_ms = perhaps(500, 5000);
+  plan->skew_ms = between(1, 20000);
+}
+
+static void plan_store(struct plan *plan) {
+  plan->store_mode = (enum store_mode)chance_below(3);
+  plan->gather_ms = between(0, 3);
+  plan->commit_ms = between(0, 20);
+  plan->answer_ms = between(0, 5);
+  plan->slow_disk_ms = between(10, 3000);
+  plan->busy_permille = perhaps(1, 200);
+  plan->full_permille = perhaps(1, 50);
+  plan->void_permille = perhaps(1, 100);
+  plan->failed_permille = perhaps(1, 20);
+}
+
+static void plan_work(struct plan *plan) {
+  static const uint32_t volatile_modes[] = {SURE_RUN_AUTO, SURE_RUN_TX, SURE_RUN_POOL,
+                                            SURE_RUN_INLINE};
+  plan->handler_ms = between(0, 30);
+  plan->refuse_permille = perhaps(1, 100);
+  plan->abort_permille = perhaps(1, 200);
+  plan->run_mode = plan->store_mode == STORE_VOLATILE ? volatile_modes[chance_below(4)] : 0;
+  plan->call_every_ms = between(5, 200);
+  plan->timeout_ms_max = between(100, 15000);
+  plan->cancel_permille = perhaps(1, 200);
+  plan->release_permille = perhaps(1, 300);
+  plan->large_permille = perhaps(1, 60);
+}
+
+static void plan_options(struct plan *plan) {
+  plan->session_lease_ms = chance_below(3) == 0 ? between(100, 3000) : 60000;
+  plan->session_retention_ms = chance_below(3) == 0 ? between(100, 5000) : 600000;
+  plan->message_len_max = between(1024, 200 * 1024);
+  plan->session_records_max = chance_below(3) == 0 ? between(4, 64) : 0;
+  plan->running_calls_max = chance_below(4) == 0 ? between(1, 40) : 0;
+  plan->unresolved_calls_max = chance_below(4) == 0 ? between(1, 8) : 1024;
+  plan->attempt_timeout_ms = between(50, 1500);
+  plan->keepalive_time_ms = between(200, 5000);
+  plan->unsent_len_max = chance_below(3) == 0 ? between(1, 64 * 1024) : 0;
+}
+
+void plan_make(struct plan *plan) {
+  *plan = (struct plan){
+      .client_count = between(1, CLIENTS_MAX),
+      .server_count = between(1, SERVERS_MAX),
+      .chaos_ms = chance_between(2000, 20000),
+  };
+  plan_network(plan);
+  plan_processes(plan);
+  plan_store(plan);
+  plan_work(plan);
+  plan_options(plan);
+}

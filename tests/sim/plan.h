@@ -1,0 +1,79 @@
+/* What a seed decides before the first event: who takes part, which faults there are and how often.
+ * Swarm testing (Groce et al. 2012): each seed leaves some faults out, so that the others get
+ * further. */
+#ifndef SURE_TESTS_SIM_PLAN_H
+#define SURE_TESTS_SIM_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum store_mode {
+  STORE_VOLATILE, /* the memory store, one a server; gone when the server crashes */
+  STORE_DURABLE,  /* the memory store standing in for a durable one that all servers share */
+  STORE_APART,    /* the same, one for each server: an endpoint may turn to another store */
+};
+
+struct plan {
+  uint32_t client_count;
+  uint32_t server_count;
+  enum store_mode store_mode;
+  uint64_t chaos_ms; /* faults end then */
+
+  /* The network. Delays in ms; chances for each segment that is sent. */
+  uint32_t delay_ms;
+  uint32_t jitter_ms;
+  uint32_t slow_permille; /* a segment is held up for long */
+  uint32_t slow_ms;
+  uint32_t cut_permille;
+  uint32_t half_open_permille; /* of the ends: the other side never hears of it */
+  uint32_t split_permille;     /* a write leaves in several segments */
+  uint32_t partition_every_ms; /* mean; 0: never. The same below */
+  uint32_t partition_ms;
+  uint32_t replay_every_ms; /* an old connection's bytes on a new one */
+
+  uint32_t server_crash_every_ms;
+  uint32_t server_down_ms;
+  uint32_t server_drain_permille; /* of the crashes: in good order */
+  uint32_t client_crash_every_ms;
+  uint32_t pause_every_ms;
+  uint32_t pause_ms;
+  uint32_t skew_every_ms;
+  uint32_t skew_ms;
+
+  uint32_t gather_ms;    /* until a batch begins */
+  uint32_t commit_ms;    /* until it is committed */
+  uint32_t answer_ms;    /* until anybody hears */
+  uint32_t slow_disk_ms; /* now and then instead of commit_ms */
+  uint32_t busy_permille;
+  uint32_t full_permille;
+  uint32_t void_permille;   /* a run is undone and repeated (S21) */
+  uint32_t failed_permille; /* of batches: the store breaks, with or without a commit before */
+
+  /* The bank. */
+  uint32_t handler_ms;
+  uint32_t refuse_permille; /* NOT_FOUND, recorded */
+  uint32_t abort_permille;  /* ABORTED, UNAVAILABLE: not recorded */
+  uint32_t run_mode;        /* of sure_run_mode, for volatile stores */
+
+  /* The applications. */
+  uint32_t call_every_ms;
+  uint32_t timeout_ms_max;
+  uint32_t cancel_permille;
+  uint32_t release_permille;
+  uint32_t large_permille;
+
+  /* Options of servers and clients. */
+  uint32_t session_lease_ms;
+  uint32_t session_retention_ms;
+  uint32_t message_len_max;
+  uint32_t session_records_max;
+  uint32_t running_calls_max;
+  uint32_t unresolved_calls_max;
+  uint32_t attempt_timeout_ms;
+  uint32_t keepalive_time_ms;
+  uint32_t unsent_len_max;
+};
+
+void plan_make(struct plan *plan);
+
+#endif

@@ -1,0 +1,96 @@
+#include "tests/sim/sim.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "tests/sim/client.h"
+#include "tests/sim/faults.h"
+#include "tests/sim/network.h"
+#include "tests/sim/server.h"
+
+enum { LINE_LEN_MAX = 512, HEAL_MS = 30000, PROBE_MS = 15000 };
+
+struct sim sim;
+
+static void write_line(const char *mark, const char *text) {
+  sim.trace_hash = XXH3_64bits_withSeed(text, strlen(text), sim.trace_hash + sim.now_ms);
+  if (sim.trace != NULL) {
+    fprintf(sim.trace, "[%6llu] %s%s\n", (unsigned long long)sim.now_ms, mark, text);
+  }
+}
+
+void sim_trace(const char *format, ...) {
+  char line[LINE_LEN_MAX];
+  va_list arguments;
+  va_start(arguments, format);
+  (void)vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  write_line("", line);
+}
+
+void sim_fault(const char *format, ...) {
+  char line[LINE_LEN_MAX];
+  va_list arguments;
+  va_start(arguments, format);
+  (void)vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  sim.fault_count++;
+  write_line("* ", line);
+}
+
+void sim_fail(const char *format, ...) {
+  va_list arguments;
+  if (!sim.has_failed) {
+    sim.has_failed = true;
+    va_start(arguments, format);
+    (void)vsnprintf(sim.reason, sizeof sim.reason, format, arguments);
+    va_end(arguments);
+    write_line("! ", sim.reason);
+  }
+}
+
+static void run_until(uint64_t end_ms) {
+  while (!sim.has_failed && sim.now_ms < end_ms && event_step()) {
+  }
+}
+
+static void nothing(void *thing, uint64_t number) {
+  (void)thing;
+  (void)number;
+}
+
+static void story(void) {
+  servers_open();
+  clients_open();
+  faults_begin();
+  event_at(sim.plan.chaos_ms, NULL, nothing, NULL, 0);
+  run_until(sim.plan.chaos_ms);
+  faults_end();
+  uint64_t probe_ms = sim.now_ms + HEAL_MS;
+  event_at(probe_ms, NULL, nothing, NULL, 0);
+  run_until(probe_ms);
+  for (unsigned i = 0; i < sim.plan.client_count && !sim.has_failed; i++) {
+    app_probe(&clients[i]);
+  }
+  event_at(probe_ms + PROBE_MS, NULL, nothing, NULL, 0);
+  run_until(probe_ms + PROBE_MS);
+  if (!sim.has_failed) {
+    app_check_end();
+    model_check_end();
+  }
+}
+
+void sim_run(uint64_t seed, FILE *trace_file) {
+  sim = (struct sim){.seed = seed, .random = seed, .trace = trace_file};
+  process_use_memory();
+  plan_make(&sim.plan);
+  story();
+  clients_close();
+  servers_close();
+  network_clear();
+  events_clear();
+  app_clear();
+  model_clear();
+  process_clear();
+}

@@ -1,0 +1,92 @@
+/* The simulator: clients, servers, stores and a network in one thread and in virtual time.
+ *
+ * What is real: the client engine, the server with its engine, shards, links and the way from bytes
+ * to handlers and back, the stores. What is simulated stands below the interfaces of rpc/net and
+ * beside the threads of rpc/server: this program defines the functions of clock.h, connection.h,
+ * entropy.h and start.h, and of writer.c, pool.c and loop.c, so that the linker takes them instead
+ * of the library's.
+ *
+ * One event is one step. Events at the same millisecond run in the order in which they were
+ * planned; those of a process that is paused wait, and keep that order. Everything random comes from
+ * one seed. */
+#ifndef SURE_TESTS_SIM_H
+#define SURE_TESTS_SIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sure/base.h>
+
+#include "tests/sim/plan.h"
+
+enum { SERVERS_MAX = 3, CLIENTS_MAX = 5 };
+
+struct block;
+
+/* A process: it has memory, which goes when it crashes, clocks of its own, and may be paused. */
+struct process {
+  char name[16];
+  uint32_t life; /* counts the crashes: events of an earlier life are dropped */
+  struct block *blocks;
+  uint64_t paused_until_ms;
+  int64_t wall_skew_ms;
+};
+
+struct sim {
+  uint64_t seed;
+  struct plan plan;
+  uint64_t now_ms;
+  uint64_t random;
+  struct process *current; /* whose code runs; NULL: the simulator's own */
+  bool is_healed;          /* no more faults from here on */
+  uint64_t steps;
+  uint64_t fault_count;
+  bool has_failed;
+  char reason[256];
+  FILE *trace; /* NULL: none is written */
+  uint64_t trace_hash;
+};
+
+extern struct sim sim;
+
+/* ---- sim.c ---- */
+
+/* Run one seed to its end. */
+void sim_run(uint64_t seed, FILE *trace_file);
+/* A checker's verdict. The first one counts; the run ends after the step. */
+void sim_fail(const char *format, ...) SURE_PRINTF(1, 2);
+/* One line of the story. Part of the hash even when it is not written. */
+void sim_trace(const char *format, ...) SURE_PRINTF(1, 2);
+/* Counts a fault and tells of it. */
+void sim_fault(const char *format, ...) SURE_PRINTF(1, 2);
+
+/* ---- event.c ---- */
+
+typedef void event_fn(void *thing, uint64_t number);
+
+/* Plan `fn(thing, number)` at `at_ms`, in the life that `process` has now; NULL: the simulator's
+ * own. */
+void event_at(uint64_t at_ms, struct process *process, event_fn *fn, void *thing, uint64_t number);
+/* Run the next one. False when there is none. */
+bool event_step(void);
+void events_clear(void);
+
+/* ---- process.c ---- */
+
+/* Have the library take its memory from the current process. */
+void process_use_memory(void);
+/* Code that runs from here on is `process`'s; returns whose it was before. */
+struct process *process_enter(struct process *process);
+/* All that it had in memory is gone, and what was planned for it does not happen. */
+void process_end(struct process *process);
+/* The same for what the simulator itself took from the library. */
+void process_clear(void);
+bool process_is_alive(const struct process *process, uint32_t life);
+
+/* ---- chance.c ---- */
+
+uint64_t chance_below(uint64_t limit); /* 0 to limit - 1 */
+uint64_t chance_between(uint64_t low, uint64_t high);
+bool chance_permille(uint32_t permille);
+
+#endif
