@@ -56,11 +56,12 @@ enum sure__call_phase {
   SURE__CALL_ENDED,
 };
 
-/* The (session, sequence) and key that a SETTLE names. */
+/* The (session, sequence) that a SETTLE names, and the one store that can answer for it (S2). */
 struct sure__settle_target {
   struct sure_call_id id;
   struct sure_session_id session;
   struct sure_fingerprint fingerprint; /* of the request; zero: not known */
+  struct sure_store_id store;
 };
 
 struct sure__client_call {

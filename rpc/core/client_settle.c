@@ -54,6 +54,7 @@ void sure__client_set_target(struct sure__client_call *call) {
   call->target = (struct sure__settle_target){
       .id = {call->session->epoch, call->sequence},
       .session = call->session->id,
+      .store = call->session->store,
       .fingerprint = sure__fingerprint(call->method->id, call->request),
   };
 }
@@ -72,25 +73,60 @@ void sure__client_begin_settle(struct sure__client *client, struct sure__client_
   sure__client_enqueue_settle(client, call);
 }
 
+static void send_settle(struct sure__client *client, struct sure__client_call *call,
+                        uint64_t now_ms) {
+  call->settle_count++;
+  sure__client_forget_parts(call);
+  sure__client_put(client, &(struct sure__frame){
+                               .type = SURE__SETTLE,
+                               .sequence = call->handle,
+                               .settle = {.session = call->target.session,
+                                          .target = call->target.id.sequence,
+                                          .method = call->method->id,
+                                          .fingerprint = call->target.fingerprint,
+                                          .key = call->key},
+                           });
+  if (sure__list_is_empty(&client->in_flight) && sure__list_is_empty(&client->settle_sent)) {
+    sure__client_watch(client, now_ms);
+  }
+  sure__list_append(&client->settle_sent, &call->link);
+}
+
+/* The application settled the entry of a call that had ended before: no more can be learned. */
+static void resolve_entry(struct sure__client *client, const struct sure__client_call *call,
+                          uint64_t now_ms) {
+  if (call->is_settle && call->target.id.epoch != 0) {
+    sure__client_release(client, call->target.id, now_ms);
+  }
+}
+
+/* Another store knows nothing of the call, and would say of its key that it never was used (S2). */
+static bool is_elsewhere(const struct sure__client *client, const struct sure__client_call *call) {
+  const struct sure_store_id *store = &call->target.store;
+  return call->target.id.epoch != 0 && memcmp(store, &client->link.store, sizeof *store) != 0;
+}
+
+static void end_elsewhere(struct sure__client *client, struct sure__client_call *call,
+                          uint64_t now_ms) {
+  struct sure__answer answer = {
+      .code = call->is_settle ? SURE_FAILED_PRECONDITION : SURE_UNAVAILABLE,
+      .reason = SURE_REASON_WRONG_STORE,
+      .final = true,
+      .text = sure__bytes_of("the endpoint serves another store now"),
+  };
+  resolve_entry(client, call, now_ms);
+  sure__client_end(client, call, &answer, now_ms);
+}
+
 void sure__client_send_settles(struct sure__client *client, uint64_t now_ms) {
   struct sure__list *link;
   while (sure__client_can_send(client) && (link = sure__list_pop(&client->settle_queue)) != NULL) {
     struct sure__client_call *call = sure__container_of(link, struct sure__client_call, link);
-    call->settle_count++;
-    sure__client_forget_parts(call);
-    sure__client_put(client, &(struct sure__frame){
-                                 .type = SURE__SETTLE,
-                                 .sequence = call->handle,
-                                 .settle = {.session = call->target.session,
-                                            .target = call->target.id.sequence,
-                                            .method = call->method->id,
-                                            .fingerprint = call->target.fingerprint,
-                                            .key = call->key},
-                             });
-    if (sure__list_is_empty(&client->in_flight) && sure__list_is_empty(&client->settle_sent)) {
-      sure__client_watch(client, now_ms);
+    if (is_elsewhere(client, call)) {
+      end_elsewhere(client, call, now_ms);
+    } else {
+      send_settle(client, call, now_ms);
     }
-    sure__list_append(&client->settle_sent, &call->link);
   }
 }
 
@@ -153,14 +189,6 @@ static struct sure__answer verdict_answer(const struct sure__client_call *call,
     break;
   }
   return answer;
-}
-
-/* The application settled the entry of a call that had ended before: it is certain now. */
-static void resolve_entry(struct sure__client *client, const struct sure__client_call *call,
-                          uint64_t now_ms) {
-  if (call->is_settle && call->target.id.epoch != 0) {
-    sure__client_release(client, call->target.id, now_ms);
-  }
 }
 
 const char *sure__client_on_settled(struct sure__client *client, const struct sure__frame *frame,

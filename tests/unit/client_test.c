@@ -114,6 +114,29 @@ static void settle_brings_the_reply_of_the_lost_attempt(void **state) {
   story_end(&story);
 }
 
+/* Found by the simulator: the other store had no record of the key, and wrote a tombstone. */
+static void settle_asks_no_other_store(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure__client_call *call = story_start_with(&story, &charge, 10000, 1);
+  story_expect_request(&story, 1, 1);
+  story_lose_connection(&story);
+  story_connect(&story);
+  story_give_attached(&story, SURE__ATTACHED_FENCED); /* the call is settled from here on */
+  story_expect(&story, SURE__ATTACH);
+  story_lose_connection(&story);
+  story.store.bytes[0]++;
+  story_attach(&story);
+  story_expect_nothing(&story);
+  struct sure__end end = story_ended(&story, call);
+  assert_int_equal(end.code, SURE_UNAVAILABLE);
+  assert_int_equal(end.reason, SURE_REASON_WRONG_STORE);
+  assert_int_equal(end.outcome, SURE_OUTCOME_UNKNOWN);
+  story_end(&story);
+}
+
 static void settle_asks_again_while_the_call_runs(void **state) {
   (void)state;
   struct story story;
@@ -453,6 +476,7 @@ int main(void) {
       cmocka_unit_test(answers_that_nothing_ran_are_not_applied),
       cmocka_unit_test(one_loose_attempt_among_undone_ones_is_settled),
       cmocka_unit_test(settle_brings_the_reply_of_the_lost_attempt),
+      cmocka_unit_test(settle_asks_no_other_store),
       cmocka_unit_test(settle_asks_again_while_the_call_runs),
       cmocka_unit_test(record_ends_retries_whatever_the_policy_lists),
       cmocka_unit_test(deadline_shorter_than_the_backoff_ends_at_once),
