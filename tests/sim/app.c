@@ -52,18 +52,16 @@ static uint32_t some_timeout_ms(void) {
 
 /* ---- making calls ---- */
 
-static void still_open(void *thing, uint64_t number) {
+static void still_open(void *thing, uint64_t try_number) {
   struct errand *errand = thing;
-  (void)number;
-  if (errand->is_open) {
+  if (errand->is_open && errand->tries == try_number) {
     sim_fail("hangs: a call of client %u is open after its deadline", errand->node->number);
   }
 }
 
 /* After a pause, timers that were due meanwhile get their turn first. */
-static void deadline_passed(void *thing, uint64_t number) {
-  (void)number;
-  event_at(sim.now_ms + 5, sim.current, still_open, thing, 0);
+static void deadline_passed(void *thing, uint64_t try_number) {
+  event_at(sim.now_ms + 5, sim.current, still_open, thing, try_number);
 }
 
 static void fill_in(struct sure__client_call *call, const struct errand *errand) {
@@ -88,8 +86,8 @@ static void fill_in(struct sure__client_call *call, const struct errand *errand)
   }
 }
 
-/* False: the engine refused it, and nothing happened. */
-static bool make(struct errand *errand, uint32_t timeout_ms) {
+/* Refused by the engine: nothing happened. */
+static struct sure__refusal make(struct errand *errand, uint32_t timeout_ms) {
   struct client_node *node = errand->node;
   struct sure__client_call *call = sure__client_call_new(node->engine);
   if (call == NULL) {
@@ -111,14 +109,16 @@ static bool make(struct errand *errand, uint32_t timeout_ms) {
             is_refused ? ": refused: " : "", is_refused ? refusal.text : "");
   if (is_refused) {
     sure__client_recycle(node->engine, call);
-    return false;
+    return refusal;
   }
   call_count++;
+  errand->tries++;
   errand->handle = call->handle;
   errand->is_open = true;
-  event_at(sim.now_ms + timeout_ms, &node->process, deadline_passed, errand, 0);
+  event_at(sim.now_ms + timeout_ms, &node->process, deadline_passed, errand,
+           errand->tries);
   client_finish(node);
-  return true;
+  return refusal;
 }
 
 static void cancel(void *thing, uint64_t number) {
@@ -134,7 +134,8 @@ static void cancel(void *thing, uint64_t number) {
 
 static void begin(struct errand *errand) {
   uint32_t timeout_ms = some_timeout_ms();
-  if (make(errand, timeout_ms) && !sim.is_healed && chance_permille(sim.plan.cancel_permille)) {
+  bool is_refused = make(errand, timeout_ms).text != NULL;
+  if (!is_refused && !sim.is_healed && chance_permille(sim.plan.cancel_permille)) {
     event_at(sim.now_ms + chance_below(timeout_ms), &errand->node->process, cancel, errand, 0);
   }
 }
@@ -230,7 +231,7 @@ void app_probe(struct client_node *node) {
   errand->deed->padding_len = 0;
   errand->deed->reply_len = 0;
   errand->is_probe = true;
-  if (!make(errand, 10000)) {
+  if (make(errand, 10000).text != NULL) {
     sim_fail("client %u takes no calls after all was healed", node->number);
   }
   process_enter(before);
@@ -241,11 +242,15 @@ void app_probe(struct client_node *node) {
 static void settle(void *thing, uint64_t number) {
   struct errand *errand = thing;
   (void)number;
-  errand->tries++;
   uint32_t timeout_ms = sim.is_healed ? 5000 : some_timeout_ms();
-  if (!make(errand, timeout_ms)) {
-    sim_fail("client %u can't settle a call that is unresolved", errand->node->number);
+  struct sure__refusal refusal = make(errand, timeout_ms);
+  if (refusal.text == NULL || refusal.code == SURE_FAILED_PRECONDITION) {
+    return; /* the session may be gone meanwhile, and the call with it */
   }
+  if (refusal.code != SURE_RESOURCE_EXHAUSTED || sim.is_healed) {
+    sim_fail("client %u can't settle: %s", errand->node->number, refusal.text);
+  }
+  event_at(sim.now_ms + chance_below(1000), &errand->node->process, settle, errand, 0);
 }
 
 static void settle_later(struct client_node *node, struct deed *deed, struct sure_call_id id) {

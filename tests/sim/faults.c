@@ -84,6 +84,9 @@ static void crash_client(void) {
 static void pause_process(void) {
   bool is_server = chance_below(2) == 0;
   struct process *process = is_server ? &some_server()->process : &some_client()->process;
+  if (process->paused_until_ms > sim.now_ms) {
+    return; /* what waits for the end of this pause has been told when it is */
+  }
   process->paused_until_ms = until_ms(sim.plan.pause_ms);
   sim_fault("%s is paused until %llu", process->name,
             (unsigned long long)process->paused_until_ms);
@@ -180,11 +183,9 @@ void faults_end(void) {
   sim.is_healed = true;
   network_heal();
   for (unsigned i = 0; i < sim.plan.server_count; i++) {
-    servers[i].process.paused_until_ms = 0;
     server_start(&servers[i]);
   }
   for (unsigned i = 0; i < sim.plan.client_count; i++) {
-    clients[i].process.paused_until_ms = 0;
     client_start(&clients[i]);
   }
 }

@@ -2,7 +2,7 @@
 #define SURE_TESTS_SIM_FAULTS_H
 
 void faults_begin(void);
-/* Everything runs and reaches everything from here on. */
+/* Everything runs and reaches everything from here on; pauses come to their end. */
 void faults_end(void);
 
 #endif

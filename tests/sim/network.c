@@ -177,7 +177,6 @@ static size_t next_len(const struct sure__connection *from) {
 /* Lets bytes fly while there is room for them. */
 static void push(struct sure__connection *from) {
   struct sure__buffer *pending = &from->pending;
-  size_t sent = 0;
   while (pending->len > 0 && from->flying_len < WINDOW_LEN && !from->has_ended) {
     size_t len = next_len(from);
     bool is_cut = !sim.is_healed && chance_permille(sim.plan.cut_permille);
@@ -188,7 +187,6 @@ static void push(struct sure__connection *from) {
                 from->pipe->server, len);
     }
     send_segment(from, pending->data, len, false, is_cut);
-    sent += len;
     pending->len -= len;
     memmove(pending->data, pending->data + len, pending->len);
   }

@@ -110,9 +110,11 @@ void servers_close(void) {
     server_crash(&servers[i], true);
   }
   for (unsigned i = 0; i < SERVERS_MAX; i++) {
-    if (i == 0 || servers[i].store != servers[0].store) {
-      servers[i].store = sim_store_close(servers[i].store);
+    struct sim_store *store = servers[i].store;
+    for (unsigned k = i; k < SERVERS_MAX && store != NULL; k++) {
+      servers[k].store = servers[k].store == store ? NULL : servers[k].store;
     }
+    sim_store_close(store);
   }
 }
 
