@@ -118,8 +118,8 @@ static void on_end(void *user, const struct sure_status *status,
 }
 
 static void pending_init(struct pending *pending) {
-  *pending = (struct pending){.mutex = PTHREAD_MUTEX_INITIALIZER,
-                              .changed = PTHREAD_COND_INITIALIZER};
+  *pending =
+      (struct pending){.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 }
 
 void pending_add(struct pending *pending, struct sure_channel *channel,
@@ -135,8 +135,8 @@ void pending_add_keyed(struct pending *pending, struct sure_channel *channel, co
                        int64_t amount) {
   Sure__E2e__V1__AddKeyedRequest request = keyed_request(key, amount);
   pending_init(pending);
-  assert_int_equal(sure__e2e__v1__counter_client__add_keyed__async(
-                       channel, &request, NULL, on_end, pending, &pending->handle),
+  assert_int_equal(sure__e2e__v1__counter_client__add_keyed__async(channel, &request, NULL, on_end,
+                                                                   pending, &pending->handle),
                    SURE_OK);
 }
 

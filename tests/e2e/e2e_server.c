@@ -229,11 +229,10 @@ static error_t parse(int key, char *text, struct argp_state *state) {
 
 int main(int argc, char **argv) {
   struct sure_logger logger = {.fn = sure_log_to_stderr, .level_min = SURE_LOG_ERROR};
-  struct arguments arguments = {.url = "tcp://127.0.0.1:0",
-                                .options = {.logger = logger},
-                                .sqlite = {.logger = logger}};
-  const struct argp argp = {option_list, parse, NULL, "Serve the end-to-end tests.", NULL, NULL,
-                            NULL};
+  struct arguments arguments = {
+      .url = "tcp://127.0.0.1:0", .options = {.logger = logger}, .sqlite = {.logger = logger}};
+  const struct argp argp = {option_list, parse, NULL, "Serve the end-to-end tests.",
+                            NULL,        NULL,  NULL};
   prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that ends takes its servers with it */
   argp_parse(&argp, argc, argv, 0, NULL, &arguments);
   struct counter counter = {.lock = PTHREAD_MUTEX_INITIALIZER};

@@ -26,8 +26,7 @@ static void spawn(struct server *server, char **arguments, int control) {
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-  int error =
-      posix_spawn(&server->pid, E2E_SERVER, &actions, &attributes, arguments, environ);
+  int error = posix_spawn(&server->pid, E2E_SERVER, &actions, &attributes, arguments, environ);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   assert_int_equal(error, 0);

@@ -93,8 +93,8 @@ struct end {
   bool recorded;
   bool settled;
   struct sure_call_id id;
-  int64_t total;       /* of the reply */
-  size_t ballast_len;  /* of the reply */
+  int64_t total;      /* of the reply */
+  size_t ballast_len; /* of the reply */
 };
 
 #define assert_end(actual, code_, outcome_)                                                        \
@@ -137,8 +137,7 @@ struct pending {
   struct end end;
 };
 void pending_add(struct pending *pending, struct sure_channel *channel,
-                 const Sure__E2e__V1__AddRequest *request,
-                 const struct sure_call_options *options);
+                 const Sure__E2e__V1__AddRequest *request, const struct sure_call_options *options);
 void pending_add_keyed(struct pending *pending, struct sure_channel *channel, const char *key,
                        int64_t amount);
 bool pending_is_done(struct pending *pending);

@@ -99,9 +99,9 @@ static struct sure__refusal make(struct errand *errand, uint32_t timeout_ms) {
   call->waiter = errand;
   call->settle_id = errand->id;
   bool is_settle = errand->kind == ERRAND_SETTLE || errand->kind == ERRAND_SETTLE_KEY;
-  struct sure__refusal refusal =
-      is_settle ? sure__client_settle(node->engine, call, sure__clock_ms())
-                : sure__client_start(node->engine, call, sure__clock_ms());
+  struct sure__refusal refusal = is_settle
+                                     ? sure__client_settle(node->engine, call, sure__clock_ms())
+                                     : sure__client_start(node->engine, call, sure__clock_ms());
   bool is_refused = refusal.text != NULL;
   sim_trace("client %u %s deed %llu (time-out %u)%s%s", node->number,
             is_settle ? "settles" : "calls for",
@@ -115,8 +115,7 @@ static struct sure__refusal make(struct errand *errand, uint32_t timeout_ms) {
   errand->tries++;
   errand->handle = call->handle;
   errand->is_open = true;
-  event_at(sim.now_ms + timeout_ms, &node->process, deadline_passed, errand,
-           errand->tries);
+  event_at(sim.now_ms + timeout_ms, &node->process, deadline_passed, errand, errand->tries);
   client_finish(node);
   return refusal;
 }

@@ -88,8 +88,7 @@ static void pause_process(void) {
     return; /* what waits for the end of this pause has been told when it is */
   }
   process->paused_until_ms = until_ms(sim.plan.pause_ms);
-  sim_fault("%s is paused until %llu", process->name,
-            (unsigned long long)process->paused_until_ms);
+  sim_fault("%s is paused until %llu", process->name, (unsigned long long)process->paused_until_ms);
 }
 
 static void skew_clock(void) {
@@ -135,8 +134,7 @@ static void replay(void) {
   sim_fault("%zu old bytes are replayed to server %u", old.len, node->number);
   struct pipe *pipe = network_connect(NULL, CLIENTS_MAX, &node->process, node->number);
   struct sure__connection_config config = {.on_bytes = ignore_bytes, .on_closed = ignore_close};
-  struct sure__connection *connection =
-      sure__connection_open(network_client_end(pipe), &config);
+  struct sure__connection *connection = sure__connection_open(network_client_end(pipe), &config);
   server_accept_soon(node, pipe);
   sure__connection_start(connection);
   struct sure__buffer bytes = {0};

@@ -152,8 +152,7 @@ static void check_promise(const struct promise *promise) {
   unsigned kept = deed->effect_count < EFFECTS_KEPT ? deed->effect_count : EFFECTS_KEPT;
   for (unsigned i = 0; i < kept; i++) {
     if (!deed->is_keyed || same_origin(&deed->effects[i].origin, &promise->origin)) {
-      sim_fail("deed %llu was reported NOT_APPLIED and is there",
-               (unsigned long long)deed->number);
+      sim_fail("deed %llu was reported NOT_APPLIED and is there", (unsigned long long)deed->number);
     }
   }
 }

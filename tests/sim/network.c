@@ -36,9 +36,9 @@ struct sure__connection {
   struct sure__connection_config config;
   bool is_open;
   bool is_started;
-  bool is_closed;  /* on_closed was called */
-  bool is_freed;   /* the owner has no use for it any more */
-  bool is_deaf;    /* nothing arrives here any more */
+  bool is_closed; /* on_closed was called */
+  bool is_freed;  /* the owner has no use for it any more */
+  bool is_deaf;   /* nothing arrives here any more */
   const char *close_reason;
   unsigned hold_count;
   struct sure__buffer pending;
@@ -202,8 +202,8 @@ struct nng_stream *network_server_end(struct pipe *pipe) {
   return (struct nng_stream *)(void *)&pipe->ends[1];
 }
 
-struct pipe *network_connect(struct process *client, unsigned client_number,
-                             struct process *server, unsigned server_number) {
+struct pipe *network_connect(struct process *client, unsigned client_number, struct process *server,
+                             unsigned server_number) {
   struct pipe *pipe = calloc(1, sizeof *pipe);
   if (pipe == NULL) {
     abort();
@@ -368,8 +368,7 @@ static void deliver(struct sure__connection *to, const struct segment *segment) 
 
 /* False: it has to wait, and comes again. */
 static bool may_arrive(struct sure__connection *to) {
-  uint64_t until_ms =
-      network_blocked_until_ms(to->pipe->client, to->pipe->server, to->is_server);
+  uint64_t until_ms = network_blocked_until_ms(to->pipe->client, to->pipe->server, to->is_server);
   if (until_ms != 0) {
     plan_arrival(other(to), until_ms + sim.plan.delay_ms);
     return false;

@@ -5,11 +5,10 @@
 #include "rpc/net/connection.h"
 #include "tests/sim/sim.h"
 
-
 /* A new connection from `client` to `server`: both ends are there at once. The caller opens them
  * with sure__connection_open(network_end(...)), each in its own process. */
-struct pipe *network_connect(struct process *client, unsigned client_number,
-                             struct process *server, unsigned server_number);
+struct pipe *network_connect(struct process *client, unsigned client_number, struct process *server,
+                             unsigned server_number);
 /* What sure__connection_open takes as the stream. */
 struct nng_stream *network_client_end(struct pipe *pipe);
 struct nng_stream *network_server_end(struct pipe *pipe);

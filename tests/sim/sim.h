@@ -7,8 +7,8 @@
  * of the library's.
  *
  * One event is one step. Events at the same millisecond run in the order in which they were
- * planned; those of a process that is paused wait, and keep that order. Everything random comes from
- * one seed. */
+ * planned; those of a process that is paused wait, and keep that order. All that is random comes
+ * from one seed. */
 #ifndef SURE_TESTS_SIM_H
 #define SURE_TESTS_SIM_H
 

@@ -42,8 +42,8 @@ static void describe(const struct sure__frame *frame, char *out) {
                    (frame->flags & SURE__MORE) != 0 ? " MORE" : "");
     break;
   case SURE__RESPONSE:
-    len = snprintf(out, DETAIL_LEN_MAX / 2, "%llu attempt %u ",
-                   (unsigned long long)frame->sequence, frame->attempt);
+    len = snprintf(out, DETAIL_LEN_MAX / 2, "%llu attempt %u ", (unsigned long long)frame->sequence,
+                   frame->attempt);
     describe_result(frame, &frame->response, out + len);
     break;
   case SURE__ACCEPTED:
