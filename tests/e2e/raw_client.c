@@ -77,22 +77,28 @@ static bool read_more(struct raw_client *client) {
   return false;
 }
 
+/* Whether a whole frame is there. */
+static bool take_frame(struct raw_client *client, struct sure__frame *out_frame) {
+  if (client->in.len == client->taken_len) {
+    return false;
+  }
+  struct sure_bytes rest = {client->in.data + client->taken_len,
+                            client->in.len - client->taken_len};
+  size_t len = 0;
+  const char *problem = NULL;
+  enum sure__decoded decoded = sure__frame_decode(rest, out_frame, &len, &problem);
+  assert_int_not_equal(SURE__DECODED_INVALID, decoded);
+  client->taken_len += len;
+  return decoded == SURE__DECODED_FRAME;
+}
+
 bool raw_next(struct raw_client *client, struct sure__frame *out_frame) {
-  for (;;) {
-    struct sure_bytes rest = {client->in.data + client->taken_len,
-                              client->in.len - client->taken_len};
-    size_t len = 0;
-    const char *problem = NULL;
-    enum sure__decoded decoded = sure__frame_decode(rest, out_frame, &len, &problem);
-    assert_int_not_equal(SURE__DECODED_INVALID, decoded);
-    client->taken_len += len;
-    if (decoded == SURE__DECODED_FRAME) {
-      return true;
-    }
+  while (!take_frame(client, out_frame)) {
     if (!read_more(client)) {
       return false;
     }
   }
+  return true;
 }
 
 struct sure__frame raw_expect(struct raw_client *client, enum sure__frame_type type) {

@@ -412,13 +412,13 @@ void client_settle(struct client *client, uint64_t nonce, uint64_t target) {
 }
 
 bool client_next(struct client *client, struct sure__frame *out_frame) {
+  if (client->out.len == client->heard_len) {
+    return false;
+  }
   struct sure_bytes rest = {client->out.data + client->heard_len,
                             client->out.len - client->heard_len};
   size_t len;
   const char *problem = NULL;
-  if (rest.len == 0) {
-    return false;
-  }
   assert_int_equal(SURE__DECODED_FRAME, sure__frame_decode(rest, out_frame, &len, &problem));
   client->heard_len += len;
   return true;
