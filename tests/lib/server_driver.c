@@ -76,7 +76,8 @@ static struct sure_record handle(struct driver *driver, struct sure_call *call) 
     return record;
   }
   driver->apply_count++;
-  if (call->op.sequence < sizeof driver->effects / sizeof driver->effects[0]) {
+  if (call->op.record_wanted &&
+      call->op.sequence < sizeof driver->effects / sizeof driver->effects[0]) {
     driver->effects[call->op.sequence]++;
   }
   struct sure_bytes text = call->prepared.reply; /* left there by unpack */

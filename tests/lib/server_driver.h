@@ -31,7 +31,7 @@ struct driver {
   const char *reply;    /* what they reply; NULL: "re:" and the payload */
   unsigned run_count;   /* handlers that ran */
   unsigned apply_count; /* those that returned OK: the effects */
-  unsigned effects[4];  /* the same, of the first few sequence numbers */
+  unsigned effects[16]; /* those of EXACTLY_ONCE methods, by sequence number if it is small */
   bool holds_runs;      /* runs outside of the store wait for driver_release_runs */
   bool holds_store;     /* ops wait for driver_release_store */
   struct sure__list held_runs;
