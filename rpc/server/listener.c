@@ -7,12 +7,15 @@
 #include "rpc/core/memory.h"
 #include "rpc/server/shell.h"
 
-enum { URL_LEN_MAX = 255 };
+/* After an accept that failed, as when there are no more files: long enough not to spin, short
+ * enough not to be noticed. */
+enum { URL_LEN_MAX = 255, ACCEPT_PAUSE_MS = 50 };
 
 struct sure__listener {
   struct sure_server *server;
   nng_stream_listener *stream_listener;
-  nng_aio *accept_aio;
+  nng_aio *accept_aio; /* accepts, or waits before the next accept */
+  bool is_pausing;
   char url[URL_LEN_MAX + 1];
 };
 
@@ -22,12 +25,17 @@ static void on_accept(void *user) {
   if (error == NNG_ECLOSED || error == NNG_ECANCELED) {
     return;
   }
-  if (error == 0) {
-    sure__link_open(listener->server, nng_aio_get_output(listener->accept_aio, 0));
-  } else {
+  if (error != 0) {
     sure__log(&listener->server->options.logger, SURE_LOG_WARNING, "%s: accept: %s", listener->url,
               nng_strerror(error)); /* of one connection, or of too many files: go on */
+    listener->is_pausing = true;
+    nng_sleep_aio(ACCEPT_PAUSE_MS, listener->accept_aio);
+    return;
   }
+  if (!listener->is_pausing) {
+    sure__link_open(listener->server, nng_aio_get_output(listener->accept_aio, 0));
+  }
+  listener->is_pausing = false;
   nng_stream_listener_accept(listener->stream_listener, listener->accept_aio);
 }
 

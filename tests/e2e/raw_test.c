@@ -2,15 +2,18 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "rpc/net/clock.h"
 #include "tests/e2e/raw_server.h"
 
 static struct echo_server echo;
@@ -208,6 +211,43 @@ static void a_reply_too_large_on_a_volatile_store_was_applied(void **state) {
   raw_close(&client);
 }
 
+static sem_t refused;
+
+static void count_refusals(void *user, enum sure_log_level level, const char *text) {
+  (void)user;
+  if (level == SURE_LOG_WARNING && strstr(text, "accept") != NULL) {
+    sem_post(&refused);
+  }
+}
+
+/* Without files for new connections the server waits for better times and does not spin. */
+static void a_server_out_of_files_tries_again_after_a_pause(void **state) {
+  (void)state;
+  struct rlimit before;
+  struct raw_client clients[2];
+  sem_init(&refused, 0, 0);
+  echo_stop(&echo);
+  struct sure_logger logger = {.fn = count_refusals, .level_min = SURE_LOG_WARNING};
+  echo_start(&echo, &(struct sure_server_options){.logger = logger}, NULL);
+  raw_dial(&clients[0], echo.url);
+  assert_int_equal(0, getrlimit(RLIMIT_NOFILE, &before));
+  int lowest = dup(0);
+  close(lowest);
+  struct rlimit tight = {.rlim_cur = (rlim_t)lowest + 1, .rlim_max = before.rlim_max};
+  assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &tight));
+  raw_dial(&clients[1], echo.url); /* takes the last one */
+  uint64_t begin_ms = sure__clock_ms();
+  for (int i = 0; i < 4; i++) {
+    sem_wait(&refused);
+  }
+  uint64_t spent_ms = sure__clock_ms() - begin_ms;
+  assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &before));
+  assert_true(spent_ms >= 100);
+  expect_service();
+  raw_close(&clients[0]);
+  raw_close(&clients[1]);
+}
+
 /* ---- addresses ---- */
 
 static void a_port_in_use_and_wrong_urls_are_refused(void **state) {
@@ -319,6 +359,7 @@ int main(void) {
       TEST(connections_over_the_limit_are_closed),
       TEST(a_client_that_never_reads_is_read_no_more_and_then_closed),
       TEST(a_reply_too_large_on_a_volatile_store_was_applied),
+      TEST(a_server_out_of_files_tries_again_after_a_pause),
       TEST(a_port_in_use_and_wrong_urls_are_refused),
       TEST(port_zero_gives_a_real_url),
       TEST(a_unix_socket_is_served_as_well),
