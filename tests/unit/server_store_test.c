@@ -124,7 +124,7 @@ static void an_external_effect_that_failed_stays_in_doubt(void **state) {
 
 /* ---- messages in parts ---- */
 
-static char text[200001];
+static char text[200002];
 
 static const char *text_of(size_t len) {
   memset(text, 'm', len);
