@@ -113,7 +113,7 @@ static struct sure__frame a_settled(void) {
   return (struct sure__frame){.type = SURE__SETTLED,
                               .sequence = 70,
                               .payload = text("payload"),
-                              .settled = {.verdict = SURE__SETTLED_NOT_YET,
+                              .settled = {.verdict = SURE__SETTLED_KEY_REUSED,
                                           .result = {.code = SURE_ABORTED,
                                                      .reason = SURE_REASON_TOMBSTONE,
                                                      .encoding = 1,
@@ -122,10 +122,13 @@ static struct sure__frame a_settled(void) {
 }
 
 static struct sure__frame a_settle(void) {
-  return (struct sure__frame){
-      .type = SURE__SETTLE,
-      .sequence = 70,
-      .settle = {.session = {{1, 2}}, .target = 7, .method = 8, .key = text("key")}};
+  return (struct sure__frame){.type = SURE__SETTLE,
+                              .sequence = 70,
+                              .settle = {.session = {{1, 2}},
+                                         .target = 7,
+                                         .method = 8,
+                                         .fingerprint = {9, 10},
+                                         .key = text("key")}};
 }
 
 static struct sure__frame a_hello(void) {
@@ -167,7 +170,7 @@ static void results_round_trip(void **state) {
   expect_bytes(frame.payload, back.payload);
   frame = a_settled();
   back = round_trip(&frame);
-  assert_int_equal(SURE__SETTLED_NOT_YET, back.settled.verdict);
+  assert_int_equal(SURE__SETTLED_KEY_REUSED, back.settled.verdict);
   expect_result(&frame.settled.result, &back.settled.result);
   expect_bytes(frame.payload, back.payload);
 }
@@ -223,6 +226,8 @@ static void the_small_frames_round_trip(void **state) {
   struct sure__frame back = round_trip(&frame);
   assert_int_equal(7, back.settle.target);
   assert_int_equal(8, back.settle.method);
+  assert_int_equal(9, back.settle.fingerprint.low);
+  assert_int_equal(10, back.settle.fingerprint.high);
   expect_bytes(frame.settle.key, back.settle.key);
   back = round_trip(&(struct sure__frame){
       .type = SURE__GOAWAY, .goaway = {.reason = SURE__GOAWAY_IDLE, .text = text("bye")}});
@@ -452,9 +457,9 @@ static void a_key_has_so_many_bytes_and_no_more(void **state) {
   expect_refused_with(&frame, "key");
   frame = a_settle();
   encode(&frame);
-  sure__put_u16(bytes.data + 32 + 32, 2); /* a byte stays over */
+  sure__put_u16(bytes.data + 32 + 48, 2); /* a byte stays over */
   expect_invalid("key");
-  sure__put_u16(bytes.data + 32 + 32, 4); /* a byte is missing */
+  sure__put_u16(bytes.data + 32 + 48, 4); /* a byte is missing */
   expect_invalid("key");
 }
 
@@ -475,7 +480,7 @@ static void results_are_checked(void **state) {
   frame = a_settled();
   frame.settled.verdict = 0;
   expect_refused_with(&frame, "verdict");
-  frame.settled.verdict = 7;
+  frame.settled.verdict = SURE__SETTLED_KEY_REUSED + 1;
   expect_refused_with(&frame, "verdict");
   frame = a_settled();
   frame.settled.result.code = (enum sure_code)17;
