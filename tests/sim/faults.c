@@ -91,10 +91,15 @@ static void pause_process(void) {
   sim_fault("%s is paused until %llu", process->name, (unsigned long long)process->paused_until_ms);
 }
 
+/* Servers that share a store share its clock (S11). */
 static void skew_clock(void) {
   struct server_node *node = some_server();
   uint64_t skew_ms = chance_below(2 * (uint64_t)sim.plan.skew_ms + 1);
-  node->process.wall_skew_ms = (int64_t)skew_ms - (int64_t)sim.plan.skew_ms;
+  for (unsigned i = 0; i < sim.plan.server_count; i++) {
+    if (servers[i].store == node->store) {
+      servers[i].process.wall_skew_ms = (int64_t)skew_ms - (int64_t)sim.plan.skew_ms;
+    }
+  }
   sim_fault("the wall clock of server %u is off by %lld", node->number,
             (long long)node->process.wall_skew_ms);
 }

@@ -9,7 +9,7 @@
 #include "tests/sim/network.h"
 #include "tests/sim/server.h"
 
-enum { LINE_LEN_MAX = 512, HEAL_MS = 30000, PROBE_MS = 15000 };
+enum { LINE_LEN_MAX = 512, HEAL_MS = 30000, PROBE_EVERY_MS = 1000, PROBE_MS = 20000 };
 
 struct sim sim;
 
@@ -60,6 +60,11 @@ static void nothing(void *thing, uint64_t number) {
   (void)number;
 }
 
+static void probe(void *thing, uint64_t number) {
+  (void)number;
+  app_probe(thing);
+}
+
 static void story(void) {
   servers_open();
   clients_open();
@@ -70,8 +75,8 @@ static void story(void) {
   uint64_t probe_ms = sim.now_ms + HEAL_MS;
   event_at(probe_ms, NULL, nothing, NULL, 0);
   run_until(probe_ms);
-  for (unsigned i = 0; i < sim.plan.client_count && !sim.has_failed; i++) {
-    app_probe(&clients[i]);
+  for (unsigned i = 0; i < sim.plan.client_count; i++) {
+    event_at(probe_ms + i * PROBE_EVERY_MS, NULL, probe, &clients[i], 0);
   }
   event_at(probe_ms + PROBE_MS, NULL, nothing, NULL, 0);
   run_until(probe_ms + PROBE_MS);
