@@ -61,6 +61,7 @@ struct sure__peer {
   struct sure__server_session *session;
   struct sure__buffer *out;     /* frames for the client; flushed by the shell */
   uint64_t heard_at_ms;         /* when bytes came last */
+  bool is_pinged;               /* and a PING is not answered since */
   uint32_t call_count;          /* waiters and messages being assembled */
   uint32_t task_count;          /* asked by this connection */
   size_t assembling_len;        /* bytes announced by them */

@@ -103,12 +103,12 @@ void sure__peer_timer_fired(struct sure__server *server, struct sure__peer *peer
     return;
   }
   uint64_t ping_at = peer->heard_at_ms + server->config.keepalive_time_ms;
-  uint64_t dead_at = ping_at + server->config.keepalive_timeout_ms;
-  if (now_ms >= dead_at) {
+  if (peer->is_pinged) {
     sure__peer_close(server, peer, SURE__GOAWAY_IDLE, "silent for too long");
   } else if (now_ms >= ping_at) {
+    peer->is_pinged = true;
     sure__peer_send(server, peer, &(struct sure__frame){.type = SURE__PING});
-    sure__timers_set(&server->timers, &peer->timer, dead_at);
+    sure__timers_set(&server->timers, &peer->timer, now_ms + server->config.keepalive_timeout_ms);
   } else {
     sure__timers_set(&server->timers, &peer->timer, ping_at);
   }
@@ -147,6 +147,7 @@ void sure__server_frame(struct sure__server *server, struct sure__peer *peer,
     return;
   }
   peer->heard_at_ms = now_ms;
+  peer->is_pinged = false;
   if (peer->phase == SURE__PEER_NEW && frame->type != SURE__HELLO) {
     sure__server_protocol_error(server, peer, "the first frame is not HELLO");
     return;

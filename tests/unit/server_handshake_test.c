@@ -241,6 +241,21 @@ static void the_silent_are_pinged_and_then_closed(void **state) {
   client_fini(&a);
 }
 
+/* Found by the simulator: with a handshake limit over both keepalive times, and after a pause of
+ * the process, clients were closed as silent that nobody had asked. */
+static void nobody_is_silent_who_was_not_pinged(void **state) {
+  (void)state;
+  client_open(&driver, &a);
+  driver.now_ms += driver_config.keepalive_time_ms + driver_config.keepalive_timeout_ms;
+  driver_advance(&driver, 0);
+  client_expect(&a, SURE__PING);
+  client_expect_silence(&a);
+  client_send(&a, &(struct sure__frame){.type = SURE__PONG});
+  driver_advance(&driver, driver_config.keepalive_timeout_ms);
+  client_expect_silence(&a);
+  client_fini(&a);
+}
+
 static void a_ping_is_answered_with_its_number(void **state) {
   (void)state;
   client_open(&driver, &a);
@@ -322,6 +337,7 @@ int main(void) {
       TEST(without_a_session_only_methods_without_side_effects_are_served),
       TEST(who_does_not_attach_in_time_is_let_go),
       TEST(the_silent_are_pinged_and_then_closed),
+      TEST(nobody_is_silent_who_was_not_pinged),
       TEST(a_ping_is_answered_with_its_number),
       TEST(types_of_a_later_version_are_ignored_if_they_may_be),
       TEST(draining_refuses_new_sessions_and_closes_those_who_are_not_attached),
