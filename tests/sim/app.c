@@ -267,7 +267,7 @@ static void call_later(void *thing, uint64_t deed_number) {
 static void react(const struct errand *errand, const struct sure__client_call *done) {
   struct client_node *node = errand->node;
   struct deed *deed = errand->deed;
-  if (done->unresolved) {
+  if (deed != NULL && done->unresolved) {
     if (deed->is_keyed && chance_below(2) == 0) {
       event_at(sim.now_ms + chance_below(1000), &node->process, call_later, node, deed->number);
     }
@@ -318,7 +318,7 @@ static struct answer answer_of(const struct errand *errand, const struct sure__c
     answer.origin = (struct origin){known->id, end->id.sequence};
     answer.store = known->store;
   } else if (answer.is_key_only) {
-    answer.store = sim_store_number(&node->engine->link.store);
+    answer.store = node->store;
   }
   return answer;
 }

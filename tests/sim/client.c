@@ -107,6 +107,9 @@ static void check_log(struct client_node *node) {
 
 static void note_session(struct client_node *node) {
   const struct sure__client_session *session = node->engine->session;
+  if (node->engine->link.state == SURE__LINK_ATTACHED) {
+    node->store = sim_store_number(&node->engine->link.store);
+  }
   if (session == NULL) {
     return;
   }

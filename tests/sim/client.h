@@ -24,6 +24,7 @@ struct client_node {
   struct dialed *dialed;       /* the present connection */
   uint64_t dial_number;        /* of the last dial */
   uint64_t armed_ms;
+  uint64_t store; /* that the last connection went to */
   struct known_session sessions[EPOCHS_MAX];
 };
 

@@ -68,9 +68,12 @@ static void plan_options(struct plan *plan) {
   plan->session_lease_ms = chance_below(3) == 0 ? between(100, 3000) : 60000;
   plan->session_retention_ms = chance_below(3) == 0 ? between(100, 5000) : 600000;
   plan->message_len_max = between(1024, 200 * 1024);
-  plan->session_records_max = chance_below(3) == 0 ? between(4, 64) : 0;
+  plan->session_records_max = chance_below(3) == 0 ? between(16, 512) : 0;
   plan->running_calls_max = chance_below(4) == 0 ? between(1, 40) : 0;
   plan->unresolved_calls_max = chance_below(4) == 0 ? between(1, 8) : 1024;
+  if (plan->session_records_max != 0 && plan->unresolved_calls_max > plan->session_records_max) {
+    plan->unresolved_calls_max = plan->session_records_max / 2; /* or settling finds no room */
+  }
   plan->attempt_timeout_ms = between(50, 1500);
   plan->keepalive_time_ms = between(200, 5000);
   plan->unsent_len_max = chance_below(3) == 0 ? between(1, 64 * 1024) : 0;

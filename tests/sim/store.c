@@ -8,28 +8,36 @@
 
 enum { BATCH_MAX = 256 };
 
-/* The run that the server wants of a CALL, and the process that it is to happen in. */
+/* The run that the server wants of a CALL, the process that it is to happen in, and whether the
+ * store can roll it back. */
 struct run {
   sure_store_run_fn *fn;
   void *user;
   struct process *process;
+  bool is_durable;
 };
 
 /* The run as a transaction would have it: what the handler does counts if it ends with OK, and it
  * may be undone and done again (S21). */
 static bool run_in_transaction(void *user, struct sure_store_op *op, void *transaction,
                                struct sure_record *out_record) {
+  static char handle; /* what a durable store would give to handlers */
   const struct run *run = user;
   struct process *before = process_enter(run->process);
+  if (!run->is_durable) {
+    bool is_kept_anyway = run->fn(run->user, op, transaction, out_record);
+    process_enter(before);
+    return is_kept_anyway;
+  }
   if (chance_permille(sim.plan.void_permille) && !sim.is_healed) {
     sim_fault("a batch is void: its calls run again");
     model_begin();
     struct sure_record undone = {0};
-    (void)run->fn(run->user, op, transaction, &undone);
+    (void)run->fn(run->user, op, &handle, &undone);
     model_roll_back();
   }
   model_begin();
-  bool is_kept = run->fn(run->user, op, transaction, out_record);
+  bool is_kept = run->fn(run->user, op, &handle, out_record);
   process_enter(before);
   if (out_record->code == SURE_OK) {
     model_commit();
@@ -61,7 +69,7 @@ static void submit_inner(struct sim_store *store, struct sure_store_op *const *o
   struct run runs[BATCH_MAX];
   struct process *caller = process_enter(&store->memory);
   for (size_t i = 0; i < count; i++) {
-    runs[i] = (struct run){ops[i]->run, ops[i]->run_user, caller};
+    runs[i] = (struct run){ops[i]->run, ops[i]->run_user, caller, store->base.durable};
     if (ops[i]->kind == SURE_STORE_CALL) {
       ops[i]->run = run_in_transaction;
       ops[i]->run_user = &runs[i];
