@@ -378,27 +378,33 @@ void relay_arm(struct relay *relay, uint8_t type, enum relay_action action) {
   pthread_mutex_unlock(&relay->mutex);
 }
 
-static void wait_for_change(struct relay *relay, const char *what) {
+static struct timespec wait_until_when(void) {
   struct timespec until;
   clock_gettime(CLOCK_REALTIME, &until);
   until.tv_sec += WAIT_S;
-  if (pthread_cond_timedwait(&relay->changed, &relay->mutex, &until) != 0) {
+  return until;
+}
+
+static void wait_for_change(struct relay *relay, const struct timespec *until, const char *what) {
+  if (pthread_cond_timedwait(&relay->changed, &relay->mutex, until) != 0) {
     fail(what);
   }
 }
 
 void relay_wait_fired(struct relay *relay) {
+  struct timespec until = wait_until_when();
   pthread_mutex_lock(&relay->mutex);
   while (relay->rule_type != 0) {
-    wait_for_change(relay, "the frame that was waited for did not come");
+    wait_for_change(relay, &until, "the frame that was waited for did not come");
   }
   pthread_mutex_unlock(&relay->mutex);
 }
 
 void relay_wait_count(struct relay *relay, uint8_t type, unsigned count) {
+  struct timespec until = wait_until_when();
   pthread_mutex_lock(&relay->mutex);
   while (relay->counts[type] < count) {
-    wait_for_change(relay, "the frames that were waited for did not come");
+    wait_for_change(relay, &until, "the frames that were waited for did not come");
   }
   pthread_mutex_unlock(&relay->mutex);
 }
