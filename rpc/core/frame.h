@@ -182,9 +182,7 @@ enum sure__decoded {
 };
 
 /* Decode the frame at the beginning of `bytes`. On FRAME: `*out_frame` and its length. On INVALID:
- * `*out_problem`, a static text, and `*out_frame` is undefined. Otherwise the outputs are
- * untouched.
- */
+ * `*out_problem`, a static text, and `*out_frame` is undefined. Else the outputs are untouched. */
 enum sure__decoded sure__frame_decode(struct sure_bytes bytes, struct sure__frame *out_frame,
                                       size_t *out_len, const char **out_problem);
 

@@ -16,7 +16,8 @@
 
 static int dial_tcp(const char *url) {
   struct sockaddr_in address = {.sin_family = AF_INET,
-                                .sin_port = htons((uint16_t)atoi(strrchr(url, ':') + 1)),
+                                .sin_port =
+                                    htons((uint16_t)strtoul(strrchr(url, ':') + 1, NULL, 10)),
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   assert_int_equal(0, connect(fd, (struct sockaddr *)&address, sizeof address));
@@ -102,7 +103,7 @@ bool raw_next(struct raw_client *client, struct sure__frame *out_frame) {
 }
 
 struct sure__frame raw_expect(struct raw_client *client, enum sure__frame_type type) {
-  struct sure__frame frame;
+  struct sure__frame frame = {0};
   do {
     assert_true(raw_next(client, &frame));
   } while (frame.type == SURE__ACCEPTED && type != SURE__ACCEPTED);

@@ -120,8 +120,7 @@ static void keepalive_finds_a_stopped_server(void **state) {
   struct pending pending;
   Sure__E2e__V1__AddRequest request = add_request(5);
   request.meets = true;
-  pending_add(&pending, world->channel, &request,
-              &(struct sure_call_options){.timeout_ms = 30000});
+  pending_add(&pending, world->channel, &request, &(struct sure_call_options){.timeout_ms = 30000});
   server_wait_in_handler(&world->server);
   relay_wait_count(world->relay, SURE__ACCEPTED, 1); /* no attempt time-out from here on */
   server_signal(&world->server, SIGSTOP);
@@ -134,7 +133,8 @@ static void keepalive_finds_a_stopped_server(void **state) {
   assert_account(&world->server, 5, 1);
 }
 
-typedef enum sure_code add_fn(struct sure_channel *channel, const Sure__E2e__V1__AddRequest *request,
+typedef enum sure_code add_fn(struct sure_channel *channel,
+                              const Sure__E2e__V1__AddRequest *request,
                               const struct sure_call_options *options,
                               Sure__E2e__V1__AddReply **out_reply, struct sure_status *status);
 
@@ -229,9 +229,8 @@ static void method_that_the_server_does_not_know_is_unimplemented(void **state) 
   struct sure_status *status = sure_status_new();
   Sure__E2e__V1__AddReply *reply = NULL;
   Sure__E2e__V1__AddRequest request = add_request(1);
-  assert_int_equal(
-      sure__e2e__v1__newer_client__add(world->channel, &request, NULL, &reply, status),
-      SURE_UNIMPLEMENTED);
+  assert_int_equal(sure__e2e__v1__newer_client__add(world->channel, &request, NULL, &reply, status),
+                   SURE_UNIMPLEMENTED);
   assert_int_equal(sure_status_outcome(status), SURE_NOT_APPLIED);
   assert_int_equal(sure_status_reason(status), SURE_REASON_NO_METHOD);
   sure_status_free(status);

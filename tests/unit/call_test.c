@@ -54,10 +54,9 @@ static void a_message_is_never_cut_inside_a_character(void **state) {
   static const char *const characters[] = {"\xC3\xA4", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"};
   for (size_t i = 0; i < 3; i++) {
     for (size_t ahead = 1015; ahead <= 1024; ahead++) {
-      char text[1100] = {0};
+      char text[1100];
       memset(text, 'm', ahead);
-      strcat(text, characters[i]);
-      strcat(text, "and so on, past the end");
+      snprintf(text + ahead, sizeof text - ahead, "%s and so on, past the end", characters[i]);
       (void)sure_call_fail(&call, SURE_NOT_FOUND, "%s", text);
       size_t len = strlen(call.message);
       assert_true(len <= 1024 && len > 1020);

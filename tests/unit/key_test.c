@@ -143,7 +143,7 @@ static void fields_that_can_not_be_keys_are_refused(void **state) {
 
 static void a_key_has_so_many_bytes_and_no_more(void **state) {
   (void)state;
-  char text[257];
+  static char text[257];
   memset(text, 'k', sizeof text);
   text[255] = '\0';
   request.text = text;
