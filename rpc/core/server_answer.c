@@ -30,11 +30,13 @@ static struct answer from_record(const struct sure_record *record, unsigned flag
   };
 }
 
-/* A run of which nothing is kept. */
+/* A run of which nothing is kept. Where only the reply is lost, the effect stands. */
 static struct answer from_unrecorded(const struct sure_call *call) {
   const struct sure__plan *plan = &call->method->plan;
-  bool rolled_back = call->op.record.code != SURE_OK && (plan->in_store || plan->claims);
-  return from_record(&call->op.record, rolled_back ? SURE__ROLLED_BACK : 0);
+  const struct sure_record *record = &call->op.record;
+  bool is_undone = record->code != SURE_OK && record->reason != SURE_REASON_REPLY_LOST;
+  bool rolled_back = is_undone && (plan->in_store || plan->claims);
+  return from_record(record, rolled_back ? SURE__ROLLED_BACK : 0);
 }
 
 static struct answer from_verdict(const struct sure_call *call) {

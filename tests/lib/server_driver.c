@@ -71,7 +71,7 @@ static struct sure_store *scripted_open(struct driver *driver) {
 
 static struct sure_record handle(struct driver *driver, struct sure_call *call) {
   driver->run_count++;
-  struct sure_record record = {.code = driver->code};
+  struct sure_record record = {.code = driver->code, .reason = driver->reason};
   if (record.code != SURE_OK) {
     return record;
   }
@@ -237,6 +237,7 @@ static void add_methods(struct driver *driver) {
       [DRIVER_KEYED] = {"t.T/Keyed", SURE_EXACTLY_ONCE, SURE_RUN_POOL},
       [DRIVER_READ] = {"t.T/Read", SURE_NO_SIDE_EFFECTS, SURE_RUN_POOL},
       [DRIVER_ALO] = {"t.T/AtLeastOnce", SURE_AT_LEAST_ONCE, SURE_RUN_POOL},
+      [DRIVER_ALO_IN_STORE] = {"t.T/AtLeastOnceInStore", SURE_AT_LEAST_ONCE, SURE_RUN_TX},
       [DRIVER_EXTERNAL] = {"t.T/External", SURE_EXACTLY_ONCE, SURE_RUN_EXTERNAL},
   };
   enum sure_run_mode modes[DRIVER_METHODS];

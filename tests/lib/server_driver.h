@@ -15,6 +15,7 @@ enum driver_method {
   DRIVER_KEYED,    /* EXACTLY_ONCE, POOL, with an idempotency key */
   DRIVER_READ,     /* NO_SIDE_EFFECTS */
   DRIVER_ALO,      /* AT_LEAST_ONCE */
+  DRIVER_ALO_IN_STORE,
   DRIVER_EXTERNAL, /* EXACTLY_ONCE, EXTERNAL */
   DRIVER_METHODS,
 };
@@ -28,6 +29,7 @@ struct driver {
   uint64_t now_ms;
 
   enum sure_code code;  /* what handlers return from now on */
+  enum sure_reason reason;
   const char *reply;    /* what they reply; NULL: "re:" and the payload */
   unsigned run_count;   /* handlers that ran */
   unsigned apply_count; /* those that returned OK: the effects */

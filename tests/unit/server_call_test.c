@@ -406,6 +406,15 @@ static void a_run_outlives_all_connections_of_its_session(void **state) {
   assert_int_equal(1, driver.run_count);
 }
 
+/* Found by the simulator: a volatile store can't roll back, and the client was told NOT_APPLIED. */
+static void an_unrecorded_effect_whose_reply_is_lost_is_not_rolled_back(void **state) {
+  (void)state;
+  driver.code = SURE_RESOURCE_EXHAUSTED;
+  driver.reason = SURE_REASON_REPLY_LOST;
+  client_call(&a, DRIVER_ALO_IN_STORE, 1, "charge");
+  client_expect_response(&a, 1, SURE_RESOURCE_EXHAUSTED, SURE_REASON_REPLY_LOST, 0);
+}
+
 static void a_reply_over_the_clients_limit_is_lost_and_says_so(void **state) {
   (void)state;
   static char large[150002];
@@ -448,6 +457,7 @@ int main(void) {
       TEST(an_attempt_that_joins_a_cancelled_run_wants_it_again),
       TEST(a_lost_connection_is_no_cancel),
       TEST(a_run_outlives_all_connections_of_its_session),
+      TEST(an_unrecorded_effect_whose_reply_is_lost_is_not_rolled_back),
       TEST(a_reply_over_the_clients_limit_is_lost_and_says_so),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
