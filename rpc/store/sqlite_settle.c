@@ -48,6 +48,9 @@ bool sure__sqlite_settle(struct sure__sqlite *store, struct sure_store_op *op) {
     return false;
   }
   struct sure__settlement settlement = sure__settle(call, keyed, key);
+  if (settlement.close_call && session->fenced) {
+    settlement.close_call = false; /* it takes no calls, so nothing has to keep this one out */
+  }
   if (call == SURE_STORE_FULL || key == SURE_STORE_FULL ||
       is_full(store, op, session, settlement)) {
     op->verdict = SURE_STORE_FULL; /* no memory for the answer, or no room for a tombstone */

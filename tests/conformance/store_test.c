@@ -200,6 +200,19 @@ static void new_work_at_the_record_limit_is_refused_and_old_is_answered(void **s
   assert_int_equal(4, world_charges(world));
 }
 
+/* Found by the simulator: a client whose old session was full could never settle what it had left
+ * there. */
+static void a_fenced_session_is_settled_without_room(void **state) {
+  struct world *world = *state;
+  for (uint64_t i = 1; i <= 3; i++) {
+    assert_verdict(RECORDED, verdict_of(world, op_call(world, SESSION_A, i)));
+  }
+  assert_verdict(DONE, verdict_of(world, op_sweep(world, 101)));
+  assert_verdict(TOMBSTONE, verdict_of(world, op_settle(world, SESSION_A, 4, NULL)));
+  assert_verdict(LOST, verdict_of(world, op_call(world, SESSION_A, 4)));
+  assert_verdict(REPLAYED, verdict_of(world, op_settle(world, SESSION_A, 1, NULL)));
+}
+
 static void sessions_over_the_limit_are_refused(void **state) {
   struct world *world = *state;
   assert_verdict(OPEN, verdict_of(world, op_attach(world, SESSION_B, 0)));
@@ -467,6 +480,7 @@ int main(int argc, char **argv) {
       TEST(acknowledgments_never_go_back),
       TEST(acks_and_calls_of_one_batch_keep_their_order),
       TEST_SMALL(new_work_at_the_record_limit_is_refused_and_old_is_answered),
+      TEST_SMALL(a_fenced_session_is_settled_without_room),
       TEST_SMALL(sessions_over_the_limit_are_refused),
       TEST(numbers_that_no_store_can_count_to_are_refused),
       TEST(records_that_are_acknowledged_take_no_room),
