@@ -46,7 +46,7 @@ void app_crash(struct client_node *node);
 /* One of its calls has ended. */
 void app_completed(struct client_node *node, const struct sure__client_call *call);
 /* After the faults: every application asks for one more thing, which must be done. */
-void app_probe(struct client_node *node);
+void app_probe(struct client_node *node, unsigned number);
 void app_check_end(void);
 uint64_t app_call_count(void);
 void app_clear(void);

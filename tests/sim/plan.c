@@ -74,7 +74,8 @@ static void plan_options(struct plan *plan) {
   if (plan->session_records_max != 0 && plan->unresolved_calls_max > plan->session_records_max) {
     plan->unresolved_calls_max = plan->session_records_max / 2; /* or settling finds no room */
   }
-  plan->attempt_timeout_ms = between(50, 1500);
+  /* Not less than a message takes there and back, or nothing ever gets done. */
+  plan->attempt_timeout_ms = 3 * (plan->delay_ms + plan->jitter_ms) + between(50, 1500);
   plan->keepalive_time_ms = between(200, 5000);
   plan->unsent_len_max = chance_below(3) == 0 ? between(1, 64 * 1024) : 0;
 }

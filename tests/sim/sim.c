@@ -61,8 +61,7 @@ static void nothing(void *thing, uint64_t number) {
 }
 
 static void probe(void *thing, uint64_t number) {
-  (void)number;
-  app_probe(thing);
+  app_probe(thing, (unsigned)number);
 }
 
 static void story(void) {
@@ -76,7 +75,7 @@ static void story(void) {
   event_at(probe_ms, NULL, nothing, NULL, 0);
   run_until(probe_ms);
   for (unsigned i = 0; i < sim.plan.client_count; i++) {
-    event_at(probe_ms + i * PROBE_EVERY_MS, NULL, probe, &clients[i], 0);
+    event_at(probe_ms + i * PROBE_EVERY_MS, NULL, probe, &clients[i], 1);
   }
   event_at(probe_ms + PROBE_MS, NULL, nothing, NULL, 0);
   run_until(probe_ms + PROBE_MS);
