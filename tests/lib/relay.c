@@ -438,6 +438,13 @@ unsigned relay_count(struct relay *relay, uint8_t type) {
   return count;
 }
 
+bool relay_is_empty(struct relay *relay) {
+  pthread_mutex_lock(&relay->mutex);
+  bool is_empty = relay->connection_count == 0;
+  pthread_mutex_unlock(&relay->mutex);
+  return is_empty;
+}
+
 struct relay_answer relay_last_answer(struct relay *relay) {
   pthread_mutex_lock(&relay->mutex);
   struct relay_answer answer = relay->last_answer;

@@ -58,6 +58,8 @@ void relay_cut(struct relay *relay);
 /* Frames of a type that came, passed on or not. */
 unsigned relay_count(struct relay *relay, uint8_t type);
 void relay_wait_count(struct relay *relay, uint8_t type, unsigned count);
+/* No connection is open. */
+bool relay_is_empty(struct relay *relay);
 struct relay_answer relay_last_answer(struct relay *relay);
 /* The bytes that the client sent on the relay's first connection so far; up to `size`. */
 size_t relay_captured(struct relay *relay, uint8_t *out_bytes, size_t size);
