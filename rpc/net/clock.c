@@ -12,8 +12,8 @@ uint64_t sure__clock_ms(void) {
   return read_ms(CLOCK_MONOTONIC) + 1;
 }
 
-int64_t sure__clock_wall_ms(void) {
-  return (int64_t)read_ms(CLOCK_REALTIME);
+int64_t sure__clock_lease_ms(void) {
+  return (int64_t)read_ms(CLOCK_BOOTTIME);
 }
 
 int sure__condition_init(pthread_cond_t *condition) {

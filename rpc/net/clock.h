@@ -7,8 +7,9 @@
 
 /* Milliseconds of CLOCK_MONOTONIC; never 0. */
 uint64_t sure__clock_ms(void);
-/* Milliseconds since 1970. */
-int64_t sure__clock_wall_ms(void);
+/* Milliseconds of CLOCK_BOOTTIME, in which leases are counted (S11): the same for all processes of
+ * a host, and nobody sets it. */
+int64_t sure__clock_lease_ms(void);
 
 /* A condition variable whose timed waits count in sure__clock_ms. Returns 0 or an errno. */
 int sure__condition_init(pthread_cond_t *condition);

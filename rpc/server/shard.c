@@ -167,10 +167,10 @@ static void submit_all(struct sure_server *server, struct round *round) {
   }
   struct sure_store_op *ops[SUBMIT_MAX];
   size_t count = 0;
-  int64_t wall_ms = sure__clock_wall_ms();
+  int64_t lease_now_ms = sure__clock_lease_ms();
   for (struct sure__list *l = round->tasks.next; l != &round->tasks; l = l->next) {
     struct sure__task *task = sure__container_of(l, struct sure__task, link);
-    task->op.now_ms = wall_ms;
+    task->op.now_ms = lease_now_ms;
     ops[count++] = &task->op;
     if (count == SUBMIT_MAX) {
       server->store->ops->submit(server->store, ops, count, ops_decided, NULL);

@@ -9,11 +9,11 @@ static size_t take_batch(struct sure_server *server) {
   struct sure__writer *writer = &server->writer;
   size_t count = 0;
   size_t max = server->options.batch_len_max;
-  int64_t wall_ms = sure__clock_wall_ms();
+  int64_t lease_now_ms = sure__clock_lease_ms();
   struct sure__list *link;
   while (count < max && (link = sure__list_pop(&writer->tasks)) != NULL) {
     struct sure__task *task = sure__container_of(link, struct sure__task, link);
-    task->op.now_ms = wall_ms;
+    task->op.now_ms = lease_now_ms;
     writer->batch[count++] = &task->op;
   }
   while (count < max && (link = sure__list_pop(&writer->calls)) != NULL) {

@@ -9,6 +9,9 @@
 
 /* Sessions that one SWEEP touches at most: nobody waits long behind it. */
 #define SWEEP_MAX 256
+/* With more ranges in one ACK all rows are looked at once, so that an ACK of thousands of wide
+ * ranges costs no more than one of few. */
+#define RANGES_BY_NUMBER_MAX 8
 
 struct sure__stored_session *sure__memory_session(const struct sure__memory *memory,
                                                   const struct sure_store_op *op) {
@@ -31,6 +34,16 @@ static enum sure_store_verdict attach(struct sure__memory *memory, const struct 
   return session != NULL ? SURE_STORE_OPEN : SURE_STORE_FULL;
 }
 
+/* Drops what is in `range` and was not acknowledged before. */
+static void release_new(struct sure__memory *memory, struct sure__stored_session *session,
+                        struct sure_range range) {
+  struct sure_range gap;
+  uint64_t cursor = range.first;
+  while (sure__ranges_next_gap(&session->acked, &cursor, range.last, &gap)) {
+    sure__rows_release(session, &memory->pool, gap);
+  }
+}
+
 static enum sure_store_verdict ack(struct sure__memory *memory, const struct sure_store_op *op) {
   struct sure__stored_session *session = sure__memory_session(memory, op);
   if (session == NULL) {
@@ -40,16 +53,17 @@ static enum sure_store_verdict ack(struct sure__memory *memory, const struct sur
   if (sure__ranges_plan(acked, op->watermark, op->ranges, op->range_count) != SURE_OK) {
     return SURE_STORE_FULL;
   }
-  struct sure_range gap;
-  uint64_t cursor = 0;
-  while (op->watermark > 0 && sure__ranges_next_gap(acked, &cursor, op->watermark - 1, &gap)) {
-    sure__rows_release(session, &memory->pool, gap);
+  if (op->range_count > RANGES_BY_NUMBER_MAX) {
+    sure__ranges_apply(acked);
+    sure__rows_release_acked(session, &memory->pool);
+    return SURE_STORE_DONE;
+  }
+  struct sure_range below = {0, op->watermark - 1};
+  if (op->watermark > 0) {
+    release_new(memory, session, below);
   }
   for (size_t i = 0; i < op->range_count; i++) {
-    cursor = op->ranges[i].first;
-    while (sure__ranges_next_gap(acked, &cursor, op->ranges[i].last, &gap)) {
-      sure__rows_release(session, &memory->pool, gap);
-    }
+    release_new(memory, session, op->ranges[i]);
   }
   sure__ranges_apply(acked);
   return SURE_STORE_DONE;

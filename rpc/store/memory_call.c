@@ -28,16 +28,19 @@ static enum sure_store_verdict key_verdict(const struct sure__key *key,
   return sure__found_verdict(&found, fingerprint, SURE_STORE_KEY_REUSED);
 }
 
-/* Hands out a record. One that could not be kept says so: its effect is there, its reply is not. */
-static enum sure_store_verdict replay(struct sure_store_op *op, const struct sure__kept *kept) {
+/* Hands out a record. A reply that could not be kept is lost, its effect is there all the same. */
+static enum sure_store_verdict replay(struct sure_store_op *op, const struct sure__memo *memo) {
+  const struct sure__kept *kept = memo->kept;
+  op->record = (struct sure_record){.code = memo->code, .reason = memo->reason};
   if (kept == NULL) {
-    op->record =
-        (struct sure_record){.code = SURE_RESOURCE_EXHAUSTED, .reason = SURE_REASON_REPLY_LOST};
+    if (memo->code == SURE_OK) {
+      op->record.code = SURE_RESOURCE_EXHAUSTED;
+      op->record.reason = SURE_REASON_REPLY_LOST;
+    }
     return SURE_STORE_REPLAYED;
   }
   struct sure_bytes message = {.data = kept->bytes, .len = kept->message_len};
   struct sure_bytes reply = {.data = kept->bytes + kept->message_len, .len = kept->reply_len};
-  op->record = (struct sure_record){.code = kept->code, .reason = kept->reason};
   bool copied = sure_store_op_copy(op, message, &op->record.message) &&
                 sure_store_op_copy(op, reply, &op->record.reply);
   return copied ? SURE_STORE_REPLAYED : SURE_STORE_FULL;
@@ -50,7 +53,7 @@ static enum sure_store_verdict look_up(const struct sure__memory *memory,
   const struct sure__row *row = sure__row_find(session, op->sequence);
   enum sure_store_verdict verdict = row_verdict(row, &op->fingerprint);
   if (verdict != SURE_STORE_PENDING) {
-    return verdict == SURE_STORE_REPLAYED ? replay(op, row->kept) : verdict;
+    return verdict == SURE_STORE_REPLAYED ? replay(op, &row->memo) : verdict;
   }
   if (sure__ranges_contains(&session->acked, op->sequence)) {
     return SURE_STORE_STALE;
@@ -63,7 +66,7 @@ static enum sure_store_verdict look_up(const struct sure__memory *memory,
   }
   const struct sure__key *key = sure__key_find(&memory->keys, op);
   verdict = key_verdict(key, &op->fingerprint);
-  return verdict == SURE_STORE_REPLAYED ? replay(op, key->kept) : verdict;
+  return verdict == SURE_STORE_REPLAYED ? replay(op, &key->memo) : verdict;
 }
 
 /* Adds the rows of a call, both or none. */
@@ -98,11 +101,11 @@ void sure__memory_intent(struct sure__memory *memory, struct sure_store_op *op) 
   }
 }
 
-static void record_key(struct sure__key *key, struct sure__kept *kept) {
+static void record_key(struct sure__key *key, const struct sure__memo *memo) {
   key->state = SURE__ROW_RECORD;
-  key->kept = kept;
-  if (kept != NULL) {
-    kept->ref_count++;
+  key->memo = *memo;
+  if (memo->kept != NULL) {
+    memo->kept->ref_count++;
   }
 }
 
@@ -113,7 +116,7 @@ static void keep(struct sure__memory *memory, struct sure__stored_session *sessi
   sure__row_record(session, &memory->pool, row, &op->record);
   struct sure__key *key = is_keyed(op) ? sure__key_find(&memory->keys, op) : NULL;
   if (key != NULL && key->state == SURE__ROW_INTENT) {
-    record_key(key, row->kept);
+    record_key(key, &row->memo);
   }
   if (sure__ranges_contains(&session->acked, op->sequence)) {
     sure__row_drop(session, &memory->pool, row); /* acknowledged while it ran */
@@ -216,7 +219,7 @@ void sure__memory_settle(struct sure__memory *memory, struct sure_store_op *op) 
   op->verdict = settlement.verdict;
   if (settlement.verdict == SURE_STORE_REPLAYED) {
     sure__assert((settlement.from_key ? key != NULL : row != NULL) && "a record was found");
-    op->verdict = replay(op, settlement.from_key ? key->kept : row->kept);
+    op->verdict = replay(op, settlement.from_key ? &key->memo : &row->memo);
   }
   if (op->verdict != SURE_STORE_FULL && !write_tombstones(memory, session, op, settlement)) {
     op->verdict = SURE_STORE_FULL;

@@ -10,7 +10,7 @@ struct sure__key {
   enum sure__row_state state;
   uint64_t method;
   struct sure_fingerprint fingerprint;
-  struct sure__kept *kept; /* as in a row */
+  struct sure__memo memo;
   uint16_t principal_len;
   uint16_t key_len;
   uint8_t bytes[]; /* principal, then key */

@@ -96,11 +96,8 @@ static struct sure__kept *take_kept(struct sure__pool *pool, const struct sure_r
   if (kept == NULL) {
     return NULL;
   }
-  *kept = (struct sure__kept){.ref_count = 1,
-                              .code = record->code,
-                              .reason = record->reason,
-                              .message_len = (uint32_t)record->message.len,
-                              .reply_len = record->reply.len};
+  *kept = (struct sure__kept){
+      .ref_count = 1, .message_len = (uint32_t)record->message.len, .reply_len = record->reply.len};
   if (record->message.len > 0) {
     memcpy(kept->bytes, record->message.data, record->message.len);
   }
@@ -119,7 +116,7 @@ void sure__kept_unref(struct sure__pool *pool, struct sure__kept *kept) {
 static void free_session(struct sure__pool *pool, struct sure__stored_session *session) {
   for (size_t i = 0; i < session->row_capacity; i++) {
     if (session->rows[i].sequence != 0) {
-      sure__kept_unref(pool, session->rows[i].kept);
+      sure__kept_unref(pool, session->rows[i].memo.kept);
     }
   }
   sure__pool_unreserve(pool, session->row_count * sizeof(struct sure__row));
@@ -216,7 +213,7 @@ static void empty_slot(struct sure__stored_session *session, size_t gap) {
 
 void sure__row_drop(struct sure__stored_session *session, struct sure__pool *pool,
                     struct sure__row *row) {
-  sure__kept_unref(pool, row->kept);
+  sure__kept_unref(pool, row->memo.kept);
   session->intent_count -= row->state == SURE__ROW_INTENT;
   session->row_count--;
   sure__pool_unreserve(pool, room_of(row->state));
@@ -228,7 +225,7 @@ void sure__row_record(struct sure__stored_session *session, struct sure__pool *p
   sure__assert(row->state == SURE__ROW_INTENT && "only an intent becomes a record");
   sure__pool_unreserve(pool, SURE__RECORD_RESERVED_LEN);
   row->state = SURE__ROW_RECORD;
-  row->kept = take_kept(pool, record);
+  row->memo = (struct sure__memo){record->code, record->reason, take_kept(pool, record)};
   session->intent_count--;
 }
 
@@ -237,6 +234,16 @@ static void release(struct sure__stored_session *session, struct sure__pool *poo
   struct sure__row *row = sure__row_find(session, sequence);
   if (row != NULL && row->state != SURE__ROW_INTENT) {
     sure__row_drop(session, pool, row);
+  }
+}
+
+void sure__rows_release_acked(struct sure__stored_session *session, struct sure__pool *pool) {
+  for (size_t i = 0; i < session->row_capacity; i++) {
+    struct sure__row *row = &session->rows[i];
+    while (row->sequence != 0 && row->state != SURE__ROW_INTENT &&
+           sure__ranges_contains(&session->acked, row->sequence)) {
+      sure__row_drop(session, pool, row); /* another row may have moved back into this slot */
+    }
   }
 }
 

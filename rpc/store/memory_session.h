@@ -21,17 +21,23 @@
 /* A record as it is kept. A keyed call's row and its key share one. */
 struct sure__kept {
   uint32_t ref_count;
-  enum sure_code code;
-  enum sure_reason reason;
   uint32_t message_len;
   size_t reply_len;
   uint8_t bytes[]; /* message, then reply */
 };
 
+/* A result as it is remembered. Code and reason have their place from the beginning, so that a
+ * refusal whose text finds no memory is never taken for an effect. */
+struct sure__memo {
+  enum sure_code code;
+  enum sure_reason reason;
+  struct sure__kept *kept; /* text and reply; NULL when there was no memory for them */
+};
+
 struct sure__row {
   uint64_t sequence; /* 0: an empty slot */
   struct sure_fingerprint fingerprint;
-  struct sure__kept *kept; /* of a record; NULL when there was no memory to keep it */
+  struct sure__memo memo; /* of a record */
   enum sure__row_state state;
 };
 
@@ -89,6 +95,8 @@ void sure__row_drop(struct sure__stored_session *session, struct sure__pool *poo
 /* An intent becomes a record, without its reply if there is no room for it. */
 void sure__row_record(struct sure__stored_session *session, struct sure__pool *pool,
                       struct sure__row *row, const struct sure_record *record);
+/* Drops the records and tombstones of all acknowledged numbers. */
+void sure__rows_release_acked(struct sure__stored_session *session, struct sure__pool *pool);
 /* Drops the records and tombstones among `span`. Intents stay until they are completed (S15). */
 void sure__rows_release(struct sure__stored_session *session, struct sure__pool *pool,
                         struct sure_range span);

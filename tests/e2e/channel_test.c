@@ -99,8 +99,8 @@ static void blocking_call_in_a_completion_is_refused(void **state) {
   world_serve(world, NULL);
   struct chain chain = {.channel = world->channel};
   Sure__E2e__V1__AddRequest request = add_request(1);
-  assert_int_equal(sure__e2e__v1__counter_client__add__async(
-                       world->channel, &request, NULL, block_in_completion, &chain, NULL),
+  assert_int_equal(sure__e2e__v1__counter_client__add__async(world->channel, &request, NULL,
+                                                             block_in_completion, &chain, NULL),
                    SURE_OK);
   wait_until(atomic_load(&chain.ok_count) == 1);
   assert_int_equal(chain.blocking_code, SURE_FAILED_PRECONDITION);

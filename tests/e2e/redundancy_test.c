@@ -54,8 +54,7 @@ static void stop_in_transaction(struct world *world, struct pending *pending,
   assert_end(add_one(*out_beside), SURE_OK, SURE_APPLIED);
   Sure__E2e__V1__AddRequest request = add_request(10);
   request.meets = true;
-  pending_add(pending, world->channel, &request,
-              &(struct sure_call_options){.timeout_ms = 30000});
+  pending_add(pending, world->channel, &request, &(struct sure_call_options){.timeout_ms = 30000});
   server_wait_in_handler(&world->server);
   server_signal(&world->server, SIGSTOP);
   struct sure_retry_policy once = {.attempts_max = 1};

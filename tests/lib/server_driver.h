@@ -28,7 +28,7 @@ struct driver {
   struct sure__server server;
   uint64_t now_ms;
 
-  enum sure_code code;  /* what handlers return from now on */
+  enum sure_code code; /* what handlers return from now on */
   enum sure_reason reason;
   const char *reply;    /* what they reply; NULL: "re:" and the payload */
   unsigned run_count;   /* handlers that ran */

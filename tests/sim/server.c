@@ -305,7 +305,7 @@ static void batch_begins(void *thing, uint64_t number) {
   node->batch_count = 0;
   while (node->batch_count < BATCH_MAX && (link = sure__list_pop(&writer->tasks)) != NULL) {
     struct sure__task *task = sure__container_of(link, struct sure__task, link);
-    task->op.now_ms = sure__clock_wall_ms();
+    task->op.now_ms = sure__clock_lease_ms();
     writer->batch[node->batch_count++] = &task->op;
   }
   while (node->batch_count < BATCH_MAX && (link = sure__list_pop(&writer->calls)) != NULL) {

@@ -15,7 +15,7 @@ uint64_t sure__clock_ms(void) {
   return MONOTONIC_START_MS + sim.now_ms;
 }
 
-int64_t sure__clock_wall_ms(void) {
+int64_t sure__clock_lease_ms(void) {
   int64_t skew_ms = sim.current == NULL ? 0 : sim.current->wall_skew_ms;
   return WALL_START_MS + (int64_t)sim.now_ms + skew_ms;
 }
