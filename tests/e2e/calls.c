@@ -1,4 +1,5 @@
 /* Calls of the test service, blocking and not, and what the server says of them. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "world.h"
@@ -117,27 +118,44 @@ static void on_end(void *user, const struct sure_status *status,
   pthread_mutex_unlock(&pending->mutex);
 }
 
-static void pending_init(struct pending *pending) {
-  *pending =
-      (struct pending){.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+static struct pending *pending_new(struct world *world) {
+  struct pending *pending = calloc(1, sizeof *pending);
+  assert_non_null(pending);
+  pthread_mutex_init(&pending->mutex, NULL);
+  pthread_cond_init(&pending->changed, NULL);
+  pending->next = world->pendings;
+  world->pendings = pending;
+  return pending;
 }
 
-void pending_add(struct pending *pending, struct sure_channel *channel,
-                 const Sure__E2e__V1__AddRequest *request,
-                 const struct sure_call_options *options) {
-  pending_init(pending);
+void pendings_free(struct pending *pendings) {
+  while (pendings != NULL) {
+    struct pending *next = pendings->next;
+    pthread_cond_destroy(&pendings->changed);
+    pthread_mutex_destroy(&pendings->mutex);
+    free(pendings);
+    pendings = next;
+  }
+}
+
+struct pending *pending_add(struct world *world, struct sure_channel *channel,
+                            const Sure__E2e__V1__AddRequest *request,
+                            const struct sure_call_options *options) {
+  struct pending *pending = pending_new(world);
   assert_int_equal(sure__e2e__v1__counter_client__add__async(channel, request, options, on_end,
                                                              pending, &pending->handle),
                    SURE_OK);
+  return pending;
 }
 
-void pending_add_keyed(struct pending *pending, struct sure_channel *channel, const char *key,
-                       int64_t amount) {
+struct pending *pending_add_keyed(struct world *world, struct sure_channel *channel,
+                                  const char *key, int64_t amount) {
   Sure__E2e__V1__AddKeyedRequest request = keyed_request(key, amount);
-  pending_init(pending);
+  struct pending *pending = pending_new(world);
   assert_int_equal(sure__e2e__v1__counter_client__add_keyed__async(channel, &request, NULL, on_end,
                                                                    pending, &pending->handle),
                    SURE_OK);
+  return pending;
 }
 
 bool pending_is_done(struct pending *pending) {

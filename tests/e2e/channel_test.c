@@ -115,11 +115,10 @@ static void cancelled_call_completes_as_cancelled_and_the_others_go_on(void **st
   world_serve_memory(world, NULL);
   Sure__E2e__V1__AddRequest request = add_request(1);
   request.meets = true;
-  struct pending pending;
-  pending_add(&pending, world->channel, &request, NULL);
+  struct pending *pending = pending_add(world, world->channel, &request, NULL);
   server_wait_in_handler(&world->server);
-  sure_channel_cancel(world->channel, pending.handle);
-  struct end end = pending_wait(&pending);
+  sure_channel_cancel(world->channel, pending->handle);
+  struct end end = pending_wait(pending);
   assert_end(end, SURE_CANCELLED, SURE_OUTCOME_UNKNOWN);
   server_let_go(&world->server);
   assert_end(settle_call(world->channel, end.id), SURE_OK, SURE_APPLIED);
@@ -128,18 +127,18 @@ static void cancelled_call_completes_as_cancelled_and_the_others_go_on(void **st
 
 static void free_with_calls_open_completes_them_as_cancelled(void **state) {
   struct world *world = *state;
-  struct pending pending[OPEN_CALLS];
+  struct pending *pending[OPEN_CALLS];
   world_serve(world, NULL);
   Sure__E2e__V1__AddRequest request = add_request(1);
   relay_arm(world->relay, SURE__REQUEST, RELAY_HOLD);
   for (int i = 0; i < OPEN_CALLS; i++) {
-    pending_add(&pending[i], world->channel, &request, NULL);
+    pending[i] = pending_add(world, world->channel, &request, NULL);
   }
   relay_wait_fired(world->relay);
   world->channel = sure_channel_free(world->channel, 1);
   for (int i = 0; i < OPEN_CALLS; i++) {
-    assert_true(pending_is_done(&pending[i])); /* before free has returned */
-    assert_int_equal(pending[i].end.code, SURE_CANCELLED);
+    assert_true(pending_is_done(pending[i])); /* before free has returned */
+    assert_int_equal(pending[i]->end.code, SURE_CANCELLED);
   }
   assert_account(&world->server, 0, 0);
 }
@@ -147,14 +146,13 @@ static void free_with_calls_open_completes_them_as_cancelled(void **state) {
 static void free_without_a_server_returns_in_time(void **state) {
   struct world *world = *state;
   world_serve(world, NULL);
-  struct pending pending;
   server_kill(&world->server);
   Sure__E2e__V1__AddRequest request = add_request(1);
-  pending_add(&pending, world->channel, &request, NULL);
+  struct pending *pending = pending_add(world, world->channel, &request, NULL);
   uint64_t begin_ms = now_ms();
   world->channel = sure_channel_free(world->channel, 100);
   assert_true(now_ms() - begin_ms < 5000);
-  assert_int_equal(pending.end.code, SURE_CANCELLED);
+  assert_int_equal(pending->end.code, SURE_CANCELLED);
 }
 
 /* ---- fork ---- */

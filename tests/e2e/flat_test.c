@@ -77,7 +77,6 @@ static void assert_grew_little(const struct world *world, long before_kb) {
 /* One session: half of its calls with nothing else open, half above a call that stays open. */
 static void servers_memory_stays_flat_over_a_million_calls_and_a_pinned_watermark(void **state) {
   struct world *world = *state;
-  struct pending slow;
   world_serve_memory(world, NULL);
   call_many(world->channel, WARM_CALLS);
   long before_kb = resident_kb(world->server.pid);
@@ -85,12 +84,13 @@ static void servers_memory_stays_flat_over_a_million_calls_and_a_pinned_watermar
   assert_grew_little(world, before_kb);
   Sure__E2e__V1__AddRequest request = add_request(1);
   request.meets = true;
-  pending_add(&slow, world->channel, &request, &(struct sure_call_options){.timeout_ms = 60000});
+  struct pending *slow = pending_add(world, world->channel, &request,
+                                     &(struct sure_call_options){.timeout_ms = 60000});
   server_wait_in_handler(&world->server);
   call_many(world->channel, CALLS_PER_PHASE);
   assert_grew_little(world, before_kb);
   server_let_go(&world->server);
-  assert_end(pending_wait(&slow), SURE_OK, SURE_APPLIED);
+  assert_end(pending_wait(slow), SURE_OK, SURE_APPLIED);
   const int64_t calls = WARM_CALLS + 2 * CALLS_PER_PHASE + 1;
   assert_account(&world->server, calls, (uint64_t)calls);
   struct sure_channel_stats stats;

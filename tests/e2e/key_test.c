@@ -75,17 +75,17 @@ static void same_key_with_another_request_is_refused_and_the_first_untouched(voi
 static void concurrent_calls_with_one_key_have_one_effect(void **state) {
   struct world *world = *state;
   struct sure_channel *channels[CONCURRENT];
-  struct pending pending[CONCURRENT];
+  struct pending *pending[CONCURRENT];
   int replayed = 0;
   world_serve(world, NULL);
   for (int i = 0; i < CONCURRENT; i++) {
     channels[i] = open_channel(world->server.url, NULL);
   }
   for (int i = 0; i < CONCURRENT; i++) {
-    pending_add_keyed(&pending[i], channels[i], "payment", 100);
+    pending[i] = pending_add_keyed(world, channels[i], "payment", 100);
   }
   for (int i = 0; i < CONCURRENT; i++) {
-    struct end end = pending_wait(&pending[i]);
+    struct end end = pending_wait(pending[i]);
     assert_end(end, SURE_OK, SURE_APPLIED);
     assert_int_equal(end.total, 100);
     replayed += end.replayed;
@@ -98,9 +98,8 @@ static void concurrent_calls_with_one_key_have_one_effect(void **state) {
 static void key_whose_reply_was_lost_settles_from_a_new_channel(void **state) {
   struct world *world = *state;
   world_serve(world, NULL);
-  struct pending pending;
   relay_arm(world->relay, SURE__RESPONSE, RELAY_HOLD);
-  pending_add_keyed(&pending, world->channel, "payment", 100);
+  struct pending *pending = pending_add_keyed(world, world->channel, "payment", 100);
   relay_wait_fired(world->relay);
   server_kill(&world->server);
   world_restart(world);
@@ -110,7 +109,7 @@ static void key_whose_reply_was_lost_settles_from_a_new_channel(void **state) {
   assert_int_equal(settled.total, 100);
   sure_channel_free(after, 0);
   relay_cut(world->relay);
-  assert_end(pending_wait(&pending), SURE_OK, SURE_APPLIED);
+  assert_end(pending_wait(pending), SURE_OK, SURE_APPLIED);
   assert_account(&world->server, 100, 1);
 }
 

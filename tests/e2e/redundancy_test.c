@@ -16,15 +16,14 @@ static void serve_twice(struct world *world) {
 
 static void retry_on_the_other_server_gets_the_first_ones_reply(void **state) {
   struct world *world = *state;
-  struct pending pending;
   serve_twice(world);
   relay_arm(world->relay, SURE__RESPONSE, RELAY_HOLD);
   Sure__E2e__V1__AddRequest request = add_request(5);
-  pending_add(&pending, world->channel, &request, NULL);
+  struct pending *pending = pending_add(world, world->channel, &request, NULL);
   relay_wait_fired(world->relay);
   relay_point_at(world->relay, world->other.url);
   relay_cut(world->relay);
-  struct end end = pending_wait(&pending);
+  struct end end = pending_wait(pending);
   assert_end(end, SURE_OK, SURE_APPLIED);
   assert_true(end.replayed);
   assert_int_equal(account_of(&world->other).runs, 0);
@@ -47,14 +46,14 @@ static void one_session_moves_back_and_forth_between_servers(void **state) {
 
 /* The first server is stopped in the middle of its transaction, with the client's call in it. The
  * other one refuses a call in bounded time. */
-static void stop_in_transaction(struct world *world, struct pending *pending,
-                                struct sure_channel **out_beside) {
+static struct pending *stop_in_transaction(struct world *world, struct sure_channel **out_beside) {
   serve_twice(world);
   *out_beside = open_channel(world->other.url, NULL);
   assert_end(add_one(*out_beside), SURE_OK, SURE_APPLIED);
   Sure__E2e__V1__AddRequest request = add_request(10);
   request.meets = true;
-  pending_add(pending, world->channel, &request, &(struct sure_call_options){.timeout_ms = 30000});
+  struct pending *pending = pending_add(world, world->channel, &request,
+                                        &(struct sure_call_options){.timeout_ms = 30000});
   server_wait_in_handler(&world->server);
   server_signal(&world->server, SIGSTOP);
   struct sure_retry_policy once = {.attempts_max = 1};
@@ -66,17 +65,17 @@ static void stop_in_transaction(struct world *world, struct pending *pending,
   assert_reason(busy, SURE_REASON_STORE_BUSY);
   relay_point_at(world->relay, world->other.url);
   relay_cut(world->relay);
+  return pending;
 }
 
 static void server_stopped_in_its_transaction_that_goes_on_applies_once(void **state) {
   struct world *world = *state;
   struct sure_channel *beside;
-  struct pending pending;
-  stop_in_transaction(world, &pending, &beside);
+  struct pending *pending = stop_in_transaction(world, &beside);
   server_let_go(&world->other); /* should the retry run there */
   server_let_go(&world->server);
   server_signal(&world->server, SIGCONT);
-  assert_end(pending_wait(&pending), SURE_OK, SURE_APPLIED);
+  assert_end(pending_wait(pending), SURE_OK, SURE_APPLIED);
   assert_account(&world->other, 11, 2);
   assert_end(add_one(beside), SURE_OK, SURE_APPLIED);
   assert_account(&world->server, 12, 3);
@@ -86,12 +85,11 @@ static void server_stopped_in_its_transaction_that_goes_on_applies_once(void **s
 static void server_stopped_in_its_transaction_and_killed_applies_once(void **state) {
   struct world *world = *state;
   struct sure_channel *beside;
-  struct pending pending;
-  stop_in_transaction(world, &pending, &beside);
+  struct pending *pending = stop_in_transaction(world, &beside);
   server_kill(&world->server);
   server_wait_in_handler(&world->other); /* the retry runs there */
   server_let_go(&world->other);
-  struct end end = pending_wait(&pending);
+  struct end end = pending_wait(pending);
   assert_end(end, SURE_OK, SURE_APPLIED);
   assert_false(end.replayed);
   assert_account(&world->other, 11, 2);
@@ -113,12 +111,11 @@ static void session_past_its_lease_is_refused_and_its_call_not_executed(void **s
   assert_end(add_one(world->channel), SURE_OK, SURE_APPLIED);
   relay_arm(world->relay, SURE__REQUEST, RELAY_CUT);
   relay_lock_out(world->relay, true);
-  struct pending pending;
   Sure__E2e__V1__AddRequest request = add_request(100);
-  pending_add(&pending, world->channel, &request, NULL);
+  struct pending *pending = pending_add(world, world->channel, &request, NULL);
   wait_until(is_fenced(world));
   relay_lock_out(world->relay, false);
-  struct end end = pending_wait(&pending);
+  struct end end = pending_wait(pending);
   assert_end(end, SURE_ABORTED, SURE_NOT_APPLIED); /* settled: it can't have run, and never will */
   assert_reason(end, SURE_REASON_TOMBSTONE);
   assert_account(&world->server, 1, 1);
@@ -135,15 +132,14 @@ static void reply_that_was_lost_is_still_there_after_the_lease(void **state) {
                &(struct server_options){.database = world->database, .lease_ms = LEASE_MS});
   world->relay = relay_open(world->server.url);
   world->channel = open_channel(relay_url(world->relay), NULL);
-  struct pending pending;
   Sure__E2e__V1__AddRequest request = add_request(100);
   relay_wait_count(world->relay, SURE__ATTACHED, 1);
   relay_lock_out(world->relay, true);
   relay_arm(world->relay, SURE__RESPONSE, RELAY_CUT);
-  pending_add(&pending, world->channel, &request, NULL);
+  struct pending *pending = pending_add(world, world->channel, &request, NULL);
   wait_until(is_fenced(world));
   relay_lock_out(world->relay, false);
-  struct end end = pending_wait(&pending);
+  struct end end = pending_wait(pending);
   assert_end(end, SURE_OK, SURE_APPLIED);
   assert_int_equal(end.total, 100);
   assert_account(&world->server, 100, 1);
@@ -161,8 +157,7 @@ static void late_request_at_a_server_that_slept_through_the_lease_is_not_execute
   assert_end(add_one(world->channel), SURE_OK, SURE_APPLIED);
   relay_arm(world->relay, SURE__REQUEST, RELAY_HOLD);
   Sure__E2e__V1__AddRequest request = add_request(100);
-  struct pending pending;
-  pending_add(&pending, world->channel, &request, NULL);
+  struct pending *pending = pending_add(world, world->channel, &request, NULL);
   relay_wait_fired(world->relay);
   server_signal(&world->server, SIGSTOP);
   wait_until(is_fenced(world)); /* by the other one */
@@ -171,7 +166,7 @@ static void late_request_at_a_server_that_slept_through_the_lease_is_not_execute
   server_signal(&world->server, SIGCONT);
   relay_wait_count(world->relay, SURE__RESPONSE, answers + 1);
   assert_int_equal(relay_last_answer(world->relay).reason, SURE_REASON_SESSION_LOST);
-  struct end end = pending_wait(&pending);
+  struct end end = pending_wait(pending);
   assert_int_equal(end.outcome, SURE_NOT_APPLIED);
   assert_account(&world->server, 1, 1);
 }

@@ -46,15 +46,14 @@ static void request_cut_in_half_is_sent_again_and_runs_once(void **state) {
 static void server_killed_between_commit_and_reply_replays_after_its_restart(void **state) {
   struct world *world = *state;
   world_serve(world, NULL);
-  struct pending pending;
   relay_arm(world->relay, SURE__RESPONSE, RELAY_HOLD);
   Sure__E2e__V1__AddRequest request = add_request(5);
-  pending_add(&pending, world->channel, &request, NULL);
+  struct pending *pending = pending_add(world, world->channel, &request, NULL);
   relay_wait_fired(world->relay);
   server_kill(&world->server);
   world_restart(world);
   relay_cut(world->relay);
-  struct end end = pending_wait(&pending);
+  struct end end = pending_wait(pending);
   assert_end(end, SURE_OK, SURE_APPLIED);
   assert_true(end.replayed);
   assert_int_equal(end.total, 5);
@@ -65,15 +64,14 @@ static void server_killed_between_commit_and_reply_replays_after_its_restart(voi
 static void server_killed_between_handler_and_commit_runs_it_again_once(void **state) {
   struct world *world = *state;
   world_serve(world, NULL);
-  struct pending pending;
   Sure__E2e__V1__AddRequest request = add_request(5);
   request.meets = true;
-  pending_add(&pending, world->channel, &request, NULL);
+  struct pending *pending = pending_add(world, world->channel, &request, NULL);
   server_wait_in_handler(&world->server);
   server_kill(&world->server);
   world_restart(world);
   server_let_go(&world->server);
-  struct end end = pending_wait(&pending);
+  struct end end = pending_wait(pending);
   assert_end(end, SURE_OK, SURE_APPLIED);
   assert_false(end.replayed);
   assert_account(&world->server, 5, 1);
@@ -82,16 +80,15 @@ static void server_killed_between_handler_and_commit_runs_it_again_once(void **s
 static void duplicate_that_arrives_while_the_first_runs_joins_it(void **state) {
   struct world *world = *state;
   world_serve_memory(world, NULL);
-  struct pending pending;
   Sure__E2e__V1__AddRequest request = add_request(5);
   request.meets = true;
-  pending_add(&pending, world->channel, &request, NULL);
+  struct pending *pending = pending_add(world, world->channel, &request, NULL);
   server_wait_in_handler(&world->server);
   relay_wait_count(world->relay, SURE__ACCEPTED, 1);
   relay_cut(world->relay);
   relay_wait_count(world->relay, SURE__ACCEPTED, 2); /* the second is parked with the first */
   server_let_go(&world->server);
-  struct end end = pending_wait(&pending);
+  struct end end = pending_wait(pending);
   assert_end(end, SURE_OK, SURE_APPLIED);
   assert_int_equal(end.attempts, 2);
   assert_account(&world->server, 5, 1);
@@ -119,22 +116,22 @@ static void late_duplicate_below_the_watermark_does_nothing(void **state) {
 static void late_duplicate_of_a_selectively_acked_call_does_nothing(void **state) {
   struct world *world = *state;
   world_serve_memory(world, &(struct sure_channel_options){.attempt_timeout_ms = 200});
-  struct pending slow;
   Sure__E2e__V1__AddRequest request = add_request(10);
   request.meets = true;
-  pending_add(&slow, world->channel, &request, NULL);
+  struct pending *slow = pending_add(world, world->channel, &request, NULL);
   server_wait_in_handler(&world->server);
   relay_arm(world->relay, SURE__REQUEST, RELAY_HOLD);
   unsigned acks = relay_count(world->relay, SURE__ACK);
   assert_end(add_one(world->channel), SURE_OK, SURE_APPLIED);
   relay_wait_count(world->relay, SURE__ACK, acks + 1);
+  assert_end(add_one(world->channel), SURE_OK, SURE_APPLIED); /* the server has read the ACK */
   unsigned answers = relay_count(world->relay, SURE__RESPONSE);
   relay_release(world->relay);
   relay_wait_count(world->relay, SURE__RESPONSE, answers + 1);
   assert_int_equal(relay_last_answer(world->relay).reason, SURE_REASON_STALE);
   server_let_go(&world->server);
-  assert_end(pending_wait(&slow), SURE_OK, SURE_APPLIED);
-  assert_account(&world->server, 11, 2);
+  assert_end(pending_wait(slow), SURE_OK, SURE_APPLIED);
+  assert_account(&world->server, 12, 3);
 }
 
 static int connect_raw(const char *url) {

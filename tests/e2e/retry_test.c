@@ -117,17 +117,17 @@ static void keepalive_finds_a_stopped_server(void **state) {
   world_serve(world, &(struct sure_channel_options){.keepalive_time_ms = 100,
                                                     .keepalive_timeout_ms = 100,
                                                     .connect_timeout_ms = 200});
-  struct pending pending;
   Sure__E2e__V1__AddRequest request = add_request(5);
   request.meets = true;
-  pending_add(&pending, world->channel, &request, &(struct sure_call_options){.timeout_ms = 30000});
+  struct pending *pending = pending_add(world, world->channel, &request,
+                                        &(struct sure_call_options){.timeout_ms = 30000});
   server_wait_in_handler(&world->server);
   relay_wait_count(world->relay, SURE__ACCEPTED, 1); /* no attempt time-out from here on */
   server_signal(&world->server, SIGSTOP);
   relay_wait_count(world->relay, SURE__HELLO, 2);
   server_let_go(&world->server);
   server_signal(&world->server, SIGCONT);
-  struct end end = pending_wait(&pending);
+  struct end end = pending_wait(pending);
   assert_end(end, SURE_OK, SURE_APPLIED);
   assert_true(end.attempts > 1);
   assert_account(&world->server, 5, 1);
@@ -186,12 +186,11 @@ static void calls_wait_for_a_server_that_starts_later(void **state) {
   server_signal(&world->server, SIGTERM);
   assert_int_equal(server_wait(&world->server), 0);
   struct sure_channel *channel = open_channel(url, NULL);
-  struct pending pending;
   Sure__E2e__V1__AddRequest request = add_request(1);
-  pending_add(&pending, channel, &request, NULL);
-  assert_false(pending_is_done(&pending));
+  struct pending *pending = pending_add(world, channel, &request, NULL);
+  assert_false(pending_is_done(pending));
   server_start(&world->server, &(struct server_options){.database = world->database, .url = url});
-  assert_end(pending_wait(&pending), SURE_OK, SURE_APPLIED);
+  assert_end(pending_wait(pending), SURE_OK, SURE_APPLIED);
   assert_account(&world->server, 1, 1);
   sure_channel_free(channel, 0);
 }

@@ -151,10 +151,9 @@ static void settle_that_races_with_an_attempt_agrees_with_it(void **state) {
   for (int round = 0; round < RACE_ROUNDS; round++) {
     char key[16];
     snprintf(key, sizeof key, "key %d", round);
-    struct pending pending;
-    pending_add_keyed(&pending, world->channel, key, 1);
+    struct pending *pending = pending_add_keyed(world, world->channel, key, 1);
     struct end settled = settle_key(settler, key);
-    struct end called = pending_wait(&pending);
+    struct end called = pending_wait(pending);
     assert_int_equal(settled.code, called.code);
     assert_int_equal(settled.outcome, called.outcome);
     assert_true(called.code == SURE_OK || called.code == SURE_ABORTED);

@@ -38,6 +38,7 @@ int world_teardown(void **state) {
   server_kill(&world->other);
   world->relay = relay_free(world->relay);
   world->channel = sure_channel_free(world->channel, 1);
+  pendings_free(world->pendings);
   remove_directory(world);
   free(world);
   alarm(0);

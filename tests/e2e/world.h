@@ -52,6 +52,7 @@ struct world {
   struct server other;
   struct relay *relay;
   struct sure_channel *channel; /* through the relay */
+  struct pending *pendings;     /* all that were started; freed after the channel */
 };
 
 /* For cmocka_unit_test_setup_teardown. */
@@ -128,18 +129,22 @@ struct account {
 struct account account_of(const struct server *server);
 void assert_account(const struct server *server, int64_t total, uint64_t effects);
 
-/* A call that the test does not wait for yet. */
+/* A call that the test does not wait for yet. It belongs to the world, so that a completion finds
+ * it even when the test has failed and gone. */
 struct pending {
+  struct pending *next;
   pthread_mutex_t mutex;
   pthread_cond_t changed;
   bool done;
   uint64_t handle;
   struct end end;
 };
-void pending_add(struct pending *pending, struct sure_channel *channel,
-                 const Sure__E2e__V1__AddRequest *request, const struct sure_call_options *options);
-void pending_add_keyed(struct pending *pending, struct sure_channel *channel, const char *key,
-                       int64_t amount);
+struct pending *pending_add(struct world *world, struct sure_channel *channel,
+                            const Sure__E2e__V1__AddRequest *request,
+                            const struct sure_call_options *options);
+struct pending *pending_add_keyed(struct world *world, struct sure_channel *channel,
+                                  const char *key, int64_t amount);
+void pendings_free(struct pending *pendings);
 bool pending_is_done(struct pending *pending);
 struct end pending_wait(struct pending *pending);
 
