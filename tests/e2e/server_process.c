@@ -97,12 +97,12 @@ int server_wait(struct server *server) {
   }
   close(server->control);
   server->pid = 0;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 void server_kill(struct server *server) {
   if (server->pid != 0) {
     kill(server->pid, SIGKILL);
-    server_wait(server);
+    assert_int_equal(server_wait(server), -SIGKILL);
   }
 }

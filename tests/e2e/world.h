@@ -38,9 +38,9 @@ void server_wait_in_handler(struct server *server);
 /* A handler that waits, or the next one that would, goes on. */
 void server_let_go(struct server *server);
 void server_signal(const struct server *server, int number);
-/* Until it is over; its exit status, or -1 when a signal ended it. */
+/* Until it is over; its exit status, or the negative number of the signal that ended it. */
 int server_wait(struct server *server);
-/* SIGKILL, and wait. Harmless without a server. */
+/* SIGKILL, and wait. Fails when it has ended by itself. Harmless without a server. */
 void server_kill(struct server *server);
 
 /* ---- the world ---- */
