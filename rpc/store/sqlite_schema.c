@@ -10,67 +10,46 @@
 
 #include <sys/random.h>
 
-#define STRING_(x) #x
-#define STRING(x)  STRING_(x)
-
-static const char tables[] = "PRAGMA application_id = " STRING(
-    SURE__SQLITE_APPLICATION_ID) ";"
-                                 "CREATE TABLE sure_meta (name TEXT PRIMARY KEY, value NOT NULL) "
-                                 "WITHOUT ROWID;"
-                                 "INSERT INTO sure_meta VALUES ('schema_version', " STRING(
-                                     SURE__SQLITE_SCHEMA_VERSION) "),"
-                                                                  " ('server_epoch', 0), "
-                                                                  "('clock_high_ms', 0), "
-                                                                  "('session_count', 0);"
-                                                                  "CREATE TABLE sure_owners (epoch "
-                                                                  "INTEGER PRIMARY KEY, batch "
-                                                                  "INTEGER NOT NULL);"
-                                                                  "CREATE TABLE sure_sessions ("
-                                                                  " handle INTEGER PRIMARY KEY,"
-                                                                  " id BLOB NOT NULL UNIQUE,"
-                                                                  " principal BLOB NOT NULL,"
-                                                                  " fenced INTEGER NOT NULL "
-                                                                  "DEFAULT 0,"
-                                                                  " stamp_ms INTEGER NOT NULL,"
-                                                                  " watermark INTEGER NOT NULL "
-                                                                  "DEFAULT 1,"
-                                                                  " ranges BLOB NOT NULL DEFAULT "
-                                                                  "x'',"
-                                                                  " row_count INTEGER NOT NULL "
-                                                                  "DEFAULT 0,"
-                                                                  " intent_count INTEGER NOT NULL "
-                                                                  "DEFAULT 0);"
-                                                                  "CREATE INDEX "
-                                                                  "sure_sessions_by_stamp ON "
-                                                                  "sure_sessions (fenced, "
-                                                                  "stamp_ms);"
-                                                                  "CREATE TABLE sure_calls ("
-                                                                  " session INTEGER NOT NULL,"
-                                                                  " sequence INTEGER NOT NULL,"
-                                                                  " state INTEGER NOT NULL,"
-                                                                  " owner INTEGER NOT NULL,"
-                                                                  " fingerprint BLOB NOT NULL,"
-                                                                  " code INTEGER NOT NULL,"
-                                                                  " reason INTEGER NOT NULL,"
-                                                                  " message BLOB NOT NULL,"
-                                                                  " reply BLOB NOT NULL,"
-                                                                  " PRIMARY KEY (session, "
-                                                                  "sequence)) WITHOUT ROWID;"
-                                                                  "CREATE TABLE sure_keys ("
-                                                                  " number INTEGER PRIMARY KEY,"
-                                                                  " principal BLOB NOT NULL,"
-                                                                  " method INTEGER NOT NULL,"
-                                                                  " key BLOB NOT NULL,"
-                                                                  " state INTEGER NOT NULL,"
-                                                                  " owner INTEGER NOT NULL,"
-                                                                  " fingerprint BLOB NOT NULL,"
-                                                                  " code INTEGER NOT NULL,"
-                                                                  " reason INTEGER NOT NULL,"
-                                                                  " message BLOB NOT NULL,"
-                                                                  " reply BLOB NOT NULL,"
-                                                                  " stamp_ms INTEGER NOT NULL,"
-                                                                  " UNIQUE (principal, method, "
-                                                                  "key));";
+static const char tables[] =
+    "CREATE TABLE sure_meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO sure_meta VALUES ('server_epoch', 0), ('clock_high_ms', 0), ('session_count', 0);"
+    "CREATE TABLE sure_owners (epoch INTEGER PRIMARY KEY, batch INTEGER NOT NULL);"
+    "CREATE TABLE sure_sessions ("
+    " handle INTEGER PRIMARY KEY,"
+    " id BLOB NOT NULL UNIQUE,"
+    " principal BLOB NOT NULL,"
+    " fenced INTEGER NOT NULL DEFAULT 0,"
+    " stamp_ms INTEGER NOT NULL,"
+    " watermark INTEGER NOT NULL DEFAULT 1,"
+    " ranges BLOB NOT NULL DEFAULT x'',"
+    " row_count INTEGER NOT NULL DEFAULT 0,"
+    " intent_count INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX sure_sessions_by_stamp ON sure_sessions (fenced, stamp_ms);"
+    "CREATE TABLE sure_calls ("
+    " session INTEGER NOT NULL,"
+    " sequence INTEGER NOT NULL,"
+    " state INTEGER NOT NULL,"
+    " owner INTEGER NOT NULL,"
+    " fingerprint BLOB NOT NULL,"
+    " code INTEGER NOT NULL,"
+    " reason INTEGER NOT NULL,"
+    " message BLOB NOT NULL,"
+    " reply BLOB NOT NULL,"
+    " PRIMARY KEY (session, sequence)) WITHOUT ROWID;"
+    "CREATE TABLE sure_keys ("
+    " number INTEGER PRIMARY KEY,"
+    " principal BLOB NOT NULL,"
+    " method INTEGER NOT NULL,"
+    " key BLOB NOT NULL,"
+    " state INTEGER NOT NULL,"
+    " owner INTEGER NOT NULL,"
+    " fingerprint BLOB NOT NULL,"
+    " code INTEGER NOT NULL,"
+    " reason INTEGER NOT NULL,"
+    " message BLOB NOT NULL,"
+    " reply BLOB NOT NULL,"
+    " stamp_ms INTEGER NOT NULL,"
+    " UNIQUE (principal, method, key));";
 
 int64_t sure__sqlite_ask(sqlite3 *database, const char *sql, int64_t otherwise) {
   sqlite3_stmt *statement;
@@ -99,6 +78,16 @@ bool sure__sqlite_schema_refuses(sqlite3 *database, const char **out_message) {
   return false;
 }
 
+/* By which sure__sqlite_schema_refuses knows its own. */
+static int put_signature(sqlite3 *database) {
+  char *sql = sqlite3_mprintf("PRAGMA application_id = %d;"
+                              "INSERT INTO sure_meta VALUES ('schema_version', %d)",
+                              SURE__SQLITE_APPLICATION_ID, SURE__SQLITE_SCHEMA_VERSION);
+  int code = sql == NULL ? SQLITE_NOMEM : sqlite3_exec(database, sql, NULL, NULL, NULL);
+  sqlite3_free(sql);
+  return code;
+}
+
 static int insert_store_id(sqlite3 *database) {
   uint8_t id[sizeof((struct sure_store_id *)NULL)->bytes];
   if (getentropy(id, sizeof id) != 0) {
@@ -125,7 +114,7 @@ enum sure_code sure__sqlite_schema_ensure(sqlite3 *database, bool *out_is_new,
     return SURE_OK;
   }
   if (sqlite3_exec(database, tables, NULL, NULL, NULL) != SQLITE_OK ||
-      insert_store_id(database) != SQLITE_OK) {
+      put_signature(database) != SQLITE_OK || insert_store_id(database) != SQLITE_OK) {
     *out_message = "its tables can't be made";
     return SURE_RESOURCE_EXHAUSTED;
   }
