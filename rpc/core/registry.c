@@ -7,6 +7,7 @@
 #include "rpc/core/memory.h"
 
 void sure__registry_init(struct sure__registry *registry) {
+  *registry = (struct sure__registry){0};
   sure__index_init(&registry->methods);
 }
 
@@ -17,6 +18,18 @@ void sure__registry_fini(struct sure__registry *registry) {
     sure__free(sure__container_of(link, struct sure__method_entry, by_id));
   }
   sure__index_fini(&registry->methods);
+  sure__free(registry->services);
+}
+
+bool sure__registry_has(const struct sure__registry *registry, const char *name) {
+  for (size_t i = 0; i < registry->service_count; i++) {
+    const char *service = registry->services[i]->full_name;
+    size_t len = strlen(service);
+    if (strncmp(name, service, len) == 0 && (name[len] == '\0' || name[len] == '/')) {
+      return true;
+    }
+  }
+  return false;
 }
 
 const struct sure__method_entry *sure__registry_find(const struct sure__registry *registry,
@@ -108,6 +121,15 @@ static struct sure__method_entry *make_entry(const struct sure__registry *regist
   return entry;
 }
 
+static bool reserve_service(struct sure__registry *registry) {
+  const struct sure_service **services = sure__realloc(
+      registry->services, (registry->service_count + 1) * sizeof(const struct sure_service *));
+  if (services != NULL) {
+    registry->services = services;
+  }
+  return services != NULL;
+}
+
 static void remove_methods(struct sure__registry *registry, const struct sure_service *service,
                            size_t count) {
   for (size_t i = 0; i < count; i++) {
@@ -128,6 +150,10 @@ enum sure_code sure__registry_add(struct sure__registry *registry,
     *out_problem = "the table was generated for another version of the library";
     return SURE_FAILED_PRECONDITION;
   }
+  if (!reserve_service(registry)) {
+    *out_problem = "memory is short";
+    return SURE_RESOURCE_EXHAUSTED;
+  }
   for (size_t i = 0; i < service->method_count; i++) {
     enum sure_code code;
     struct sure__method_entry *entry =
@@ -142,5 +168,6 @@ enum sure_code sure__registry_add(struct sure__registry *registry,
     entry->user = user;
     sure__index_add(&registry->methods, &entry->by_id, entry->table->id);
   }
+  registry->services[registry->service_count++] = service;
   return SURE_OK;
 }

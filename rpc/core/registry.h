@@ -32,6 +32,8 @@ struct sure__method_entry {
 
 struct sure__registry {
   struct sure__index methods;
+  const struct sure_service **services;
+  size_t service_count;
 };
 
 void sure__registry_init(struct sure__registry *registry);
@@ -51,6 +53,9 @@ enum sure_code sure__registry_add(struct sure__registry *registry,
                                   sure_handler_fn *const *trampolines, const void *handlers,
                                   void *user, const struct sure_store *store,
                                   const char **out_problem, const struct sure_method **out_method);
+
+/* Whether `name` is a service that was added, or a method of one. */
+bool sure__registry_has(const struct sure__registry *registry, const char *name);
 
 /* NULL when there is no such method. */
 const struct sure__method_entry *sure__registry_find(const struct sure__registry *registry,

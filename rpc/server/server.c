@@ -147,6 +147,9 @@ enum sure_code sure_server_set_run_mode(struct sure_server *server, const char *
   if (name == NULL || name[0] == '\0') {
     return SURE_INVALID_ARGUMENT;
   }
+  if (sure__registry_has(&server->registry, name)) {
+    return SURE_FAILED_PRECONDITION;
+  }
   size_t size = strlen(name) + 1;
   struct sure__run_mode_choice *choice = sure__alloc(sizeof *choice + size);
   if (choice == NULL) {

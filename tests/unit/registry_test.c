@@ -129,6 +129,16 @@ static void a_service_is_added_once(void **state) {
   expect_refused(SURE_ALREADY_EXISTS, 0);
 }
 
+static void a_registered_service_and_its_methods_are_known_by_name(void **state) {
+  (void)state;
+  const struct sure_method *culprit = NULL;
+  assert_false(sure__registry_has(&registry, service.full_name));
+  assert_int_equal(add(&culprit), SURE_OK);
+  assert_true(sure__registry_has(&registry, service.full_name));
+  assert_true(sure__registry_has(&registry, methods[0].full_name));
+  assert_false(sure__registry_has(&registry, "t.T2"));
+}
+
 static void two_methods_of_one_name_are_refused(void **state) {
   (void)state;
   methods[2] = methods[0];
@@ -167,9 +177,13 @@ static void a_key_on_a_volatile_store_is_refused_unless_allowed(void **state) {
 
 static void all_or_nothing_is_added_when_memory_is_short(void **state) {
   (void)state;
-  for (size_t n = 1; n <= 3; n++) {
-    failing_allocator_arm(n);
-    expect_refused(SURE_RESOURCE_EXHAUSTED, n - 1);
+  const struct sure_method *culprit = NULL;
+  failing_allocator_arm(1); /* the place for the service itself */
+  assert_int_equal(SURE_RESOURCE_EXHAUSTED, add(&culprit));
+  assert_int_equal(0, registry.methods.count);
+  for (size_t n = 0; n < 3; n++) {
+    failing_allocator_arm(n + 2);
+    expect_refused(SURE_RESOURCE_EXHAUSTED, n);
   }
 }
 
@@ -181,6 +195,7 @@ int main(void) {
       cmocka_unit_test(each_mode_semantics_and_durability_has_its_plan),
       TEST(methods_are_found_by_their_id),
       TEST(a_service_is_added_once),
+      TEST(a_registered_service_and_its_methods_are_known_by_name),
       TEST(two_methods_of_one_name_are_refused),
       TEST(a_table_of_another_abi_is_refused),
       TEST(an_id_that_is_not_that_of_the_name_is_refused),
