@@ -4,6 +4,7 @@
  * list is the whole truth: its first number is the watermark, and the gaps between its members are
  * the acknowledged ranges. Nothing else has to be kept in step with it. */
 #include "rpc/core/client_state.h"
+#include "rpc/core/mutant.h"
 
 /* So many numbers acknowledged above the watermark are told at once, as the server keeps a record
  * for each of them until then. */
@@ -72,6 +73,7 @@ void sure__client_session_told(struct sure__client_session *session) {
 }
 
 void sure__client_session_untell(struct sure__client_session *session, uint64_t now_ms) {
+  session->sequence_next -= SURE__MUTANT(SEQUENCE_REUSED) && session->sequence_next > 1;
   size_t open_count = session->by_sequence.count;
   session->untold = session->sequence_next - 1 > open_count;
   session->untold_since_ms = now_ms;

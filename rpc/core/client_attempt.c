@@ -1,5 +1,6 @@
 /* Attempts: sending, answers, retries (protocol 4 and 5). */
 #include "rpc/core/client_state.h"
+#include "rpc/core/mutant.h"
 #include "rpc/core/retry.h"
 
 bool sure__client_can_send(const struct sure__client *client) {
@@ -14,6 +15,9 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
 static void send_attempt(struct sure__client *client, struct sure__client_call *call,
                          uint64_t now_ms) {
   struct sure__client_session *session = client->session;
+  if (SURE__MUTANT(RETRY_UNDER_NEW_NUMBER) && call->session != NULL) {
+    sure__client_ack(client, call, now_ms);
+  }
   if (call->session == NULL) {
     sure__client_number(client, call);
   }
@@ -73,7 +77,7 @@ static bool plan_retry(struct sure__client *client, const struct sure__client_ca
                        const struct sure__answer *answer, uint64_t *out_delay_ms) {
   const struct sure_retry_policy *policy = &call->retry;
   if ((policy->retryable_codes & SURE_CODE_BIT((unsigned)answer->code)) == 0 ||
-      call->method->semantics == SURE_AT_MOST_ONCE ||
+      (call->method->semantics == SURE_AT_MOST_ONCE && !SURE__MUTANT(AT_MOST_ONCE_RETRIED)) ||
       (policy->attempts_max != 0 && call->sent >= policy->attempts_max) ||
       answer->retry_after_ms == SURE__RETRY_AFTER_NEVER_MS) {
     return false;
@@ -99,7 +103,8 @@ void sure__client_attempt_failed(struct sure__client *client, struct sure__clien
                                  const struct sure__answer *answer, uint64_t now_ms) {
   uint64_t delay_ms;
   if (!plan_retry(client, call, answer, &delay_ms) ||
-      now_ms + delay_ms >= call->deadline_ms) { /* the deadline would pass first (protocol 5.2) */
+      (now_ms + delay_ms >= call->deadline_ms &&
+       !SURE__MUTANT(RETRY_AFTER_DEADLINE))) { /* the deadline would pass first (protocol 5.2) */
     sure__client_give_up(client, call, answer, now_ms);
     return;
   }

@@ -1,6 +1,7 @@
 /* The beginning and the end of calls. */
 #include "rpc/core/assert.h"
 #include "rpc/core/client_state.h"
+#include "rpc/core/mutant.h"
 #include "rpc/core/outcome.h"
 #include "rpc/core/retry.h"
 
@@ -107,8 +108,8 @@ static void count_end(struct sure__client *client, const struct sure__client_cal
 /* Its number: kept when nobody knows what became of it and somebody may still find out (S10). */
 static void close_number(struct sure__client *client, struct sure__client_call *call,
                          const struct sure__answer *answer, uint64_t now_ms) {
-  bool keep = call->method->semantics == SURE_EXACTLY_ONCE && !answer->final &&
-              sure__client_is_in_doubt(call, answer);
+  bool keep = !SURE__MUTANT(UNKNOWN_ACKED) && call->method->semantics == SURE_EXACTLY_ONCE &&
+              !answer->final && sure__client_is_in_doubt(call, answer);
   if (keep) {
     call->unresolved = true;
     sure__client_set_target(call);

@@ -2,6 +2,7 @@
 #include "rpc/core/assert.h"
 #include "rpc/core/client_state.h"
 #include "rpc/core/memory.h"
+#include "rpc/core/mutant.h"
 
 bool sure__client_new_session(struct sure__client *client, const struct sure_session_id *id) {
   struct sure__client_session *session = sure__alloc(sizeof *session);
@@ -98,7 +99,9 @@ static void leave_session(struct sure__client *client, struct sure__client_call 
     end_unknowable(client, call, how, now_ms);
     return;
   case SURE_EXACTLY_ONCE:
-    if (!can_settle) {
+    if (SURE__MUTANT(RETRY_TO_ANOTHER_STORE) && how == SURE__SESSION_ELSEWHERE) {
+      renumber(client, call, now_ms);
+    } else if (!can_settle) {
       end_unknowable(client, call, how, now_ms);
     } else if (call->sent == call->undone) {
       renumber(client, call, now_ms); /* nothing of it can be in the old session */

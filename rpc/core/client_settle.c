@@ -5,6 +5,7 @@
 
 #include "rpc/core/client_state.h"
 #include "rpc/core/fingerprint.h"
+#include "rpc/core/mutant.h"
 #include "rpc/core/random.h"
 
 enum { ASK_AGAIN_MS = 50, ASK_AGAIN_MS_MAX = 1000 };
@@ -103,7 +104,8 @@ static void resolve_entry(struct sure__client *client, const struct sure__client
 /* Another store knows nothing of the call, and would say of its key that it never was used (S2). */
 static bool is_elsewhere(const struct sure__client *client, const struct sure__client_call *call) {
   const struct sure_store_id *store = &call->target.store;
-  return call->target.id.epoch != 0 && memcmp(store, &client->link.store, sizeof *store) != 0;
+  return !SURE__MUTANT(SETTLE_IN_ANOTHER_STORE) && call->target.id.epoch != 0 &&
+         memcmp(store, &client->link.store, sizeof *store) != 0;
 }
 
 static void end_elsewhere(struct sure__client *client, struct sure__client_call *call,

@@ -1,5 +1,7 @@
 #include "rpc/core/outcome.h"
 
+#include "rpc/core/mutant.h"
+
 enum sure_outcome sure__outcome(const struct sure__evidence *evidence) {
   if (evidence->recorded) {
     bool applied = evidence->code == SURE_OK || evidence->reply_lost;
@@ -12,5 +14,5 @@ enum sure_outcome sure__outcome(const struct sure__evidence *evidence) {
       evidence->key_reused) {
     return SURE_NOT_APPLIED;
   }
-  return SURE_OUTCOME_UNKNOWN;
+  return SURE__MUTANT(NOT_APPLIED_AFTER_SEND) ? SURE_NOT_APPLIED : SURE_OUTCOME_UNKNOWN;
 }

@@ -1,6 +1,7 @@
 /* What a verdict of the store becomes on the wire (docs/protocol.md 4.4 to 4.6; S17, S19). */
 #include <string.h>
 
+#include "rpc/core/mutant.h"
 #include "rpc/core/server_private.h"
 
 struct answer {
@@ -34,7 +35,9 @@ static struct answer from_record(const struct sure_record *record, unsigned flag
 static struct answer from_unrecorded(const struct sure_call *call) {
   const struct sure__plan *plan = &call->method->plan;
   const struct sure_record *record = &call->op.record;
-  bool is_undone = record->code != SURE_OK && record->reason != SURE_REASON_REPLY_LOST;
+  bool stands = record->reason == SURE_REASON_REPLY_LOST;
+  bool is_undone =
+      record->code != SURE_OK && (!stands || SURE__MUTANT(ROLLED_BACK_THOUGH_IT_STANDS));
   bool rolled_back = is_undone && (plan->in_store || plan->claims);
   return from_record(record, rolled_back ? SURE__ROLLED_BACK : 0);
 }

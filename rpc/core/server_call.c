@@ -5,6 +5,7 @@
 #include "rpc/core/assert.h"
 #include "rpc/core/fingerprint.h"
 #include "rpc/core/memory.h"
+#include "rpc/core/mutant.h"
 #include "rpc/core/server_private.h"
 
 #define ACK_DELAY_MS_DEFAULT 10u
@@ -199,7 +200,7 @@ static bool join_or_pass(struct sure__server *server, struct sure__peer *peer,
                          "another request came under the same call id");
     return false;
   }
-  if (!sure__call_add_waiter(running, peer, call->attempt)) {
+  if (!SURE__MUTANT(WAITER_DROPPED) && !sure__call_add_waiter(running, peer, call->attempt)) {
     sure__peer_close(server, peer, SURE__GOAWAY_OVERLOADED, "memory is short");
     return false;
   }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "rpc/core/mutant.h"
+
 bool sure__bytes_equal(struct sure_bytes a, struct sure_bytes b) {
   return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
@@ -15,8 +17,9 @@ enum sure_store_verdict sure__found_verdict(const struct sure__found *found,
   if (found->state == SURE__ROW_TOMBSTONE) {
     return SURE_STORE_TOMBSTONE; /* written by SETTLE, which knows no fingerprint */
   }
-  if (fingerprint != NULL && (fingerprint->low != found->fingerprint.low ||
-                              fingerprint->high != found->fingerprint.high)) {
+  if (!SURE__MUTANT(FINGERPRINT_IGNORED) && fingerprint != NULL &&
+      (fingerprint->low != found->fingerprint.low ||
+       fingerprint->high != found->fingerprint.high)) {
     return reused;
   }
   if (found->state == SURE__ROW_RECORD) {
@@ -29,7 +32,7 @@ const struct sure_fingerprint *sure__settle_fingerprint(const struct sure_store_
   return op->fingerprint.low == 0 && op->fingerprint.high == 0 ? NULL : &op->fingerprint;
 }
 
-static bool undecided(enum sure_store_verdict verdict) {
+static bool is_undecided(enum sure_store_verdict verdict) {
   return verdict == SURE_STORE_IN_PROGRESS || verdict == SURE_STORE_IN_DOUBT;
 }
 
@@ -39,14 +42,14 @@ struct sure__settlement sure__settle(enum sure_store_verdict call, bool keyed,
     return (struct sure__settlement){
         .verdict = key, .from_key = true, .close_call = call == SURE_STORE_PENDING};
   }
-  if (call == SURE_STORE_REPLAYED || call == SURE_STORE_STALE || undecided(call)) {
+  if (call == SURE_STORE_REPLAYED || call == SURE_STORE_STALE || is_undecided(call)) {
     return (struct sure__settlement){.verdict = call};
   }
   if (keyed && key == SURE_STORE_KEY_REUSED) {
     /* Another request has the key for good, which could not be if this one had run. */
     return (struct sure__settlement){.verdict = key, .close_call = call == SURE_STORE_PENDING};
   }
-  if (keyed && undecided(key)) {
+  if (keyed && is_undecided(key)) {
     return (struct sure__settlement){.verdict = key};
   }
   if (call == SURE_STORE_LOST && !keyed) {

@@ -6,6 +6,7 @@
 
 #include "rpc/core/assert.h"
 #include "rpc/core/memory.h"
+#include "rpc/core/mutant.h"
 
 /* Sessions that one SWEEP touches at most: nobody waits long behind it. */
 #define SWEEP_MAX 256
@@ -50,7 +51,8 @@ static enum sure_store_verdict ack(struct sure__memory *memory, const struct sur
     return SURE_STORE_LOST;
   }
   struct sure__ranges *acked = &session->acked;
-  if (sure__ranges_plan(acked, op->watermark, op->ranges, op->range_count) != SURE_OK) {
+  size_t kept_count = SURE__MUTANT(ACKED_RANGE_DROPPED) ? 0 : op->range_count;
+  if (sure__ranges_plan(acked, op->watermark, op->ranges, kept_count) != SURE_OK) {
     return SURE_STORE_FULL;
   }
   if (op->range_count > RANGES_BY_NUMBER_MAX) {
@@ -58,7 +60,7 @@ static enum sure_store_verdict ack(struct sure__memory *memory, const struct sur
     sure__rows_release_acked(session, &memory->pool);
     return SURE_STORE_DONE;
   }
-  struct sure_range below = {0, op->watermark - 1};
+  struct sure_range below = {0, op->watermark - !SURE__MUTANT(WATERMARK_OFF_BY_ONE)};
   if (op->watermark > 0) {
     release_new(memory, session, below);
   }

@@ -4,10 +4,11 @@
  * in the limits (S8) and what a concurrent duplicate finds. The end of the run turns both into the
  * record or drops both. */
 #include "rpc/core/assert.h"
+#include "rpc/core/mutant.h"
 #include "rpc/store/memory.h"
 
 static bool is_keyed(const struct sure_store_op *op) {
-  return op->key.len > 0;
+  return op->key.len > 0 && !SURE__MUTANT(KEY_NOT_RECORDED);
 }
 
 static enum sure_store_verdict row_verdict(const struct sure__row *row,
@@ -55,10 +56,10 @@ static enum sure_store_verdict look_up(const struct sure__memory *memory,
   if (verdict != SURE_STORE_PENDING) {
     return verdict == SURE_STORE_REPLAYED ? replay(op, &row->memo) : verdict;
   }
-  if (sure__ranges_contains(&session->acked, op->sequence)) {
+  if (sure__ranges_contains(&session->acked, op->sequence) && !SURE__MUTANT(ACKED_NUMBER_RUNS)) {
     return SURE_STORE_STALE;
   }
-  if (session->fenced) {
+  if (session->fenced && !SURE__MUTANT(LEASE_NOT_CHECKED)) {
     return SURE_STORE_LOST;
   }
   if (!is_keyed(op)) {
@@ -72,6 +73,9 @@ static enum sure_store_verdict look_up(const struct sure__memory *memory,
 /* Adds the rows of a call, both or none. */
 static bool claim(struct sure__memory *memory, struct sure__stored_session *session,
                   const struct sure_store_op *op, enum sure__row_state state) {
+  if (SURE__MUTANT(UNACKED_RECORD_EVICTED) && session->row_count >= memory->session_records_max) {
+    sure__rows_release(session, &memory->pool, (struct sure_range){1, op->sequence});
+  }
   if (session->row_count >= memory->session_records_max) {
     return false;
   }
@@ -165,7 +169,7 @@ void sure__memory_call(struct sure__memory *memory, struct sure_store_op *op) {
   if (op->verdict != SURE_STORE_GRANTED) {
     return;
   }
-  bool record_it = run(memory, op);
+  bool record_it = run(memory, op) && !SURE__MUTANT(RECORD_NOT_WRITTEN);
   struct sure__stored_session *session = sure__memory_session(memory, op);
   sure__assert(session != NULL && "a session with an intent is not forgotten");
   struct sure__row *row = sure__row_find(session, op->sequence);
@@ -187,8 +191,10 @@ static enum sure_store_verdict find_call(const struct sure__stored_session *sess
 
 static bool write_tombstones(struct sure__memory *memory, struct sure__stored_session *session,
                              const struct sure_store_op *op, struct sure__settlement settlement) {
+  if (SURE__MUTANT(TOMBSTONE_NOT_WRITTEN)) {
+    return true;
+  }
   if (settlement.close_call) {
-    sure__assert(session != NULL && "without a session it is LOST");
     bool room =
         session->row_count < memory->session_records_max && op->sequence <= SURE__SEQUENCE_MAX;
     if (!room || sure__row_add(session, &memory->pool, op->sequence, SURE__ROW_TOMBSTONE) == NULL) {
@@ -213,8 +219,9 @@ void sure__memory_settle(struct sure__memory *memory, struct sure_store_op *op) 
   struct sure__settlement settlement =
       sure__settle(find_call(session, row, op->sequence), is_keyed(op),
                    key_verdict(key, sure__settle_fingerprint(op)));
-  if (settlement.close_call && session->fenced) {
-    settlement.close_call = false; /* it takes no calls, so nothing has to keep this one out */
+  if (settlement.close_call) {
+    sure__assert(session != NULL && "without a session it is LOST");
+    settlement.close_call = !session->fenced; /* which takes no calls: nothing to keep out */
   }
   op->verdict = settlement.verdict;
   if (settlement.verdict == SURE_STORE_REPLAYED) {

@@ -32,7 +32,6 @@ static bool is_full(const struct sure__sqlite *store, const struct sure_store_op
   if (!settlement.close_call) {
     return false;
   }
-  sure__assert(session != NULL && "without a session it is LOST");
   return (session->row_count >= store->options.session_records_max ||
           op->sequence > SURE__SEQUENCE_MAX);
 }
@@ -48,8 +47,9 @@ bool sure__sqlite_settle(struct sure__sqlite *store, struct sure_store_op *op) {
     return false;
   }
   struct sure__settlement settlement = sure__settle(call, keyed, key);
-  if (settlement.close_call && session->fenced) {
-    settlement.close_call = false; /* it takes no calls, so nothing has to keep this one out */
+  if (settlement.close_call) {
+    sure__assert(session != NULL && "without a session it is LOST");
+    settlement.close_call = !session->fenced; /* which takes no calls: nothing to keep out */
   }
   if (call == SURE_STORE_FULL || key == SURE_STORE_FULL ||
       is_full(store, op, session, settlement)) {

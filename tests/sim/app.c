@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rpc/core/key.h"
+#include "rpc/core/client_state.h"
 #include "rpc/net/clock.h"
 #include "tests/sim/bank.h"
 #include "tests/sim/client.h"
@@ -141,6 +141,27 @@ static void begin(struct errand *errand) {
   }
 }
 
+static struct deed *some_payment(void) {
+  size_t seen = 0;
+  struct deed *deed = NULL;
+  for (struct errand *errand = errands; errand != NULL && seen < 8; errand = errand->next) {
+    if (errand->deed != NULL && errand->deed->is_keyed && chance_below(++seen) == 0) {
+      deed = errand->deed;
+    }
+  }
+  return deed;
+}
+
+/* Now and then the key of another payment is used again. */
+static void contest(struct deed *deed) {
+  struct deed *other = chance_below(10) == 0 ? some_payment() : NULL;
+  if (other != NULL && other != deed) {
+    memcpy(deed->key, other->key, sizeof deed->key);
+    deed->is_contested = true;
+    other->is_contested = true;
+  }
+}
+
 static struct deed *new_deed(const char *method) {
   struct deed *deed = model_new_deed(bank_method(method));
   if (chance_permille(sim.plan.large_permille)) {
@@ -152,6 +173,7 @@ static struct deed *new_deed(const char *method) {
   if (strcmp(method, "Pay") == 0) {
     deed->is_keyed = true;
     (void)snprintf(deed->key, sizeof deed->key, "payment-%llu", (unsigned long long)deed->number);
+    contest(deed);
   }
   return deed;
 }
@@ -168,14 +190,8 @@ static void call(struct client_node *node, struct deed *deed) {
 
 /* A payment that some client began, by another client or again by the same. */
 static void pay_again(struct client_node *node) {
-  size_t seen = 0;
-  struct deed *deed = NULL;
-  for (struct errand *errand = errands; errand != NULL && seen < 8; errand = errand->next) {
-    if (errand->deed != NULL && errand->deed->is_keyed && chance_below(++seen) == 0) {
-      deed = errand->deed;
-    }
-  }
-  if (deed != NULL && chance_below(8) == 0) {
+  struct deed *deed = some_payment();
+  if (deed != NULL && !deed->is_contested && chance_below(8) == 0) {
     begin(errand_new(node, ERRAND_SETTLE_KEY, deed));
   } else if (deed != NULL) {
     call(node, deed);
@@ -245,8 +261,16 @@ static void settle(void *thing, uint64_t number) {
   (void)number;
   uint32_t timeout_ms = sim.is_healed ? 5000 : some_timeout_ms();
   struct sure__refusal refusal = make(errand, timeout_ms);
-  if (refusal.text == NULL || refusal.code == SURE_FAILED_PRECONDITION) {
-    return; /* the session may be gone meanwhile, and the call with it */
+  if (refusal.text == NULL) {
+    return;
+  }
+  if (refusal.code == SURE_FAILED_PRECONDITION) {
+    const struct sure__client_session *session = errand->node->engine->session;
+    if (session != NULL && session->epoch == errand->id.epoch) {
+      sim_fail("client %u can't settle a call of its present session: %s", errand->node->number,
+               refusal.text);
+    }
+    return; /* the session is gone meanwhile, and the call with it */
   }
   if (refusal.code != SURE_RESOURCE_EXHAUSTED || sim.is_healed) {
     sim_fail("client %u can't settle: %s", errand->node->number, refusal.text);
@@ -269,7 +293,8 @@ static void call_later(void *thing, uint64_t deed_number) {
 static void react(const struct errand *errand, const struct sure__client_call *done) {
   struct client_node *node = errand->node;
   struct deed *deed = errand->deed;
-  if (deed != NULL && done->unresolved) {
+  bool can_settle = done->end.outcome == SURE_OUTCOME_UNKNOWN && done->end.id.epoch != 0;
+  if (deed != NULL && deed->method->semantics == SURE_EXACTLY_ONCE && can_settle) {
     if (deed->is_keyed && chance_below(2) == 0) {
       event_at(sim.now_ms + chance_below(1000), &node->process, call_later, node, deed->number);
     }
@@ -367,7 +392,9 @@ void app_completed(struct client_node *node, const struct sure__client_call *don
     return;
   }
   struct answer answer = answer_of(errand, done);
-  model_check_answer(errand->deed, &answer);
+  if (!answer.is_key_only || !errand->deed->is_contested) {
+    model_check_answer(errand->deed, &answer); /* else it may be about the other one */
+  }
   if (errand->kind == ERRAND_CALL) {
     react(errand, done);
   } else {

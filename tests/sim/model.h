@@ -30,6 +30,7 @@ struct deed {
   uint64_t number;
   const struct sure_method *method;
   bool is_keyed;
+  bool is_contested; /* another deed has the same key, and one of them is to be refused */
   char key[24];
   uint32_t padding_len;
   uint32_t reply_len;

@@ -57,7 +57,8 @@ struct pipe {
   unsigned client;
   unsigned server;
   struct sure__connection ends[2]; /* client's, server's */
-  uint8_t *old;                    /* what the client has sent */
+  struct owed owed;
+  uint8_t *old; /* what the client has sent */
   size_t old_len;
 };
 
@@ -208,6 +209,7 @@ struct pipe *network_connect(struct process *client, unsigned client_number, str
   if (pipe == NULL) {
     abort();
   }
+  pipe->owed.server = server;
   pipe->client = client_number;
   pipe->server = server_number;
   struct process *processes[] = {client, server};
@@ -272,6 +274,7 @@ void sure__connection_close(struct sure__connection *c, const char *reason) {
   }
   c->close_reason = reason;
   c->is_deaf = true;
+  c->pipe->owed.is_over = c->pipe->owed.is_over || c->is_server;
   send_end(c);
   if (c->is_started) {
     event_at(sim.now_ms, c->process, read_aborted, c, 0);
@@ -292,7 +295,7 @@ void sure__connection_queue(struct sure__connection *c, struct sure__buffer *byt
       abort();
     }
     struct sure_bytes frames = {bytes->data, bytes->len};
-    story_sent(c->is_server, c->pipe->client, c->pipe->server, frames);
+    story_sent(c->is_server, c->pipe->client, c->pipe->server, &c->pipe->owed, frames);
     if (!c->is_server) {
       keep_old_bytes(c->pipe, frames);
     }
@@ -360,7 +363,7 @@ static void deliver(struct sure__connection *to, const struct segment *segment) 
     if (problem != NULL) {
       sure__connection_close(to, problem);
     } else if (frames.len > 0) {
-      story_received(to->is_server, to->pipe->client, to->pipe->server, frames);
+      story_received(to->is_server, to->pipe->client, to->pipe->server, &to->pipe->owed, frames);
       to->config.on_bytes(to->config.user, frames);
     }
   }
@@ -443,6 +446,7 @@ void network_clear(void) {
     pipes = pipe->next;
     forget_segments(&pipe->ends[0]);
     forget_segments(&pipe->ends[1]);
+    owed_clear(&pipe->owed);
     free(pipe->old);
     free(pipe);
   }

@@ -84,29 +84,45 @@ static void describe(const struct sure__frame *frame, char *out) {
   }
 }
 
+static bool next(struct sure_bytes *frames, struct sure__frame *out_frame) {
+  size_t len = 0;
+  const char *problem;
+  if (frames->len == 0 ||
+      sure__frame_decode(*frames, out_frame, &len, &problem) != SURE__DECODED_FRAME) {
+    return false;
+  }
+  frames->data += len;
+  frames->len -= len;
+  return true;
+}
+
 static void tell(bool by_server, char arrow, unsigned client, unsigned server,
-                 struct sure_bytes frames) {
-  while (frames.len > 0) {
-    struct sure__frame frame;
-    size_t len = 0;
-    const char *problem;
-    if (sure__frame_decode(frames, &frame, &len, &problem) != SURE__DECODED_FRAME) {
-      return;
+                 const struct sure__frame *frame) {
+  char detail[DETAIL_LEN_MAX + 64];
+  describe(frame, detail);
+  sim_trace("%s %u %c %s %s (%s %u)", by_server ? "server" : "client", by_server ? server : client,
+            arrow, sure__frame_type_name(frame->type), detail, by_server ? "client" : "server",
+            by_server ? client : server);
+}
+
+void story_sent(bool is_server, unsigned client, unsigned server, struct owed *owed,
+                struct sure_bytes frames) {
+  struct sure__frame frame;
+  while (next(&frames, &frame)) {
+    tell(is_server, '>', client, server, &frame);
+    if (is_server) {
+      owed_sent(owed, &frame);
     }
-    char detail[DETAIL_LEN_MAX + 64];
-    describe(&frame, detail);
-    sim_trace("%s %u %c %s %s (%s %u)", by_server ? "server" : "client",
-              by_server ? server : client, arrow, sure__frame_type_name(frame.type), detail,
-              by_server ? "client" : "server", by_server ? client : server);
-    frames.data += len;
-    frames.len -= len;
   }
 }
 
-void story_sent(bool is_server, unsigned client, unsigned server, struct sure_bytes frames) {
-  tell(is_server, '>', client, server, frames);
-}
-
-void story_received(bool is_server, unsigned client, unsigned server, struct sure_bytes frames) {
-  tell(is_server, '<', client, server, frames);
+void story_received(bool is_server, unsigned client, unsigned server, struct owed *owed,
+                    struct sure_bytes frames) {
+  struct sure__frame frame;
+  while (next(&frames, &frame)) {
+    tell(is_server, '<', client, server, &frame);
+    if (is_server) {
+      owed_received(owed, &frame);
+    }
+  }
 }

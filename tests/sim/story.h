@@ -5,9 +5,13 @@
 #include <stdbool.h>
 #include <sure/base.h>
 
+#include "tests/sim/owed.h"
+
 /* Bytes leave; they begin and end with a frame. Client number CLIENTS_MAX is the one that replays.
  */
-void story_sent(bool is_server, unsigned client, unsigned server, struct sure_bytes frames);
-void story_received(bool is_server, unsigned client, unsigned server, struct sure_bytes frames);
+void story_sent(bool is_server, unsigned client, unsigned server, struct owed *owed,
+                struct sure_bytes frames);
+void story_received(bool is_server, unsigned client, unsigned server, struct owed *owed,
+                    struct sure_bytes frames);
 
 #endif

@@ -1,0 +1,44 @@
+/* Bugs on purpose. In an ordinary build each SURE__MUTANT is `false` and its code is gone. The
+ * library of tests/sim that is built with SURE_MUTANTS has them all, one of them awake at a time:
+ * so it is shown that the simulator's checkers see what they are there to see (docs/testing.md). */
+#ifndef SURE_CORE_MUTANT_H
+#define SURE_CORE_MUTANT_H
+
+/* What breaks, and what it breaks. */
+#define SURE__MUTANT_LIST(X)                                                                       \
+  X(WATERMARK_OFF_BY_ONE, "S9")                                                                    \
+  X(ACKED_RANGE_DROPPED, "S9")                                                                     \
+  X(ACKED_NUMBER_RUNS, "S9")                                                                       \
+  X(UNACKED_RECORD_EVICTED, "design 2")                                                            \
+  X(LEASE_NOT_CHECKED, "S11")                                                                      \
+  X(FINGERPRINT_IGNORED, "S3")                                                                     \
+  X(TOMBSTONE_NOT_WRITTEN, "S12")                                                                  \
+  X(KEY_NOT_RECORDED, "S13")                                                                       \
+  X(RECORD_NOT_WRITTEN, "S6")                                                                      \
+  X(WAITER_DROPPED, "S24")                                                                         \
+  X(CHALLENGE_NOT_CHECKED, "S1")                                                                   \
+  X(ROLLED_BACK_THOUGH_IT_STANDS, "S19")                                                           \
+  X(NOT_APPLIED_AFTER_SEND, "S19")                                                                 \
+  X(UNKNOWN_ACKED, "S10")                                                                          \
+  X(RETRY_AFTER_DEADLINE, "protocol 5.2")                                                          \
+  X(RETRY_UNDER_NEW_NUMBER, "S3")                                                                  \
+  X(RETRY_TO_ANOTHER_STORE, "S2")                                                                  \
+  X(SETTLE_IN_ANOTHER_STORE, "S2")                                                                 \
+  X(SEQUENCE_REUSED, "S3")                                                                         \
+  X(AT_MOST_ONCE_RETRIED, "protocol 5.1")
+
+enum sure__mutant {
+  SURE__MUTANT_NONE,
+#define SURE__MUTANT_ENUM(name, rule) SURE__MUTANT_##name,
+  SURE__MUTANT_LIST(SURE__MUTANT_ENUM)
+#undef SURE__MUTANT_ENUM
+};
+
+#ifdef SURE_MUTANTS
+extern enum sure__mutant sure__mutant; /* the one that is awake */
+#define SURE__MUTANT(name) (sure__mutant == SURE__MUTANT_##name)
+#else
+#define SURE__MUTANT(name) 0
+#endif
+
+#endif
