@@ -17,6 +17,10 @@ enum sure_store_verdict sure__found_verdict(const struct sure__found *found,
   if (found->state == SURE__ROW_TOMBSTONE) {
     return SURE_STORE_TOMBSTONE; /* written by SETTLE, which knows no fingerprint */
   }
+  enum sure_store_verdict undecided = found->own ? SURE_STORE_IN_PROGRESS : SURE_STORE_IN_DOUBT;
+  if (found->state == SURE__ROW_INTENT && reused == SURE_STORE_KEY_REUSED) {
+    return undecided; /* whoever has claimed the key may yet give it back */
+  }
   if (!SURE__MUTANT(FINGERPRINT_IGNORED) && fingerprint != NULL &&
       (fingerprint->low != found->fingerprint.low ||
        fingerprint->high != found->fingerprint.high)) {
@@ -25,7 +29,7 @@ enum sure_store_verdict sure__found_verdict(const struct sure__found *found,
   if (found->state == SURE__ROW_RECORD) {
     return SURE_STORE_REPLAYED;
   }
-  return found->own ? SURE_STORE_IN_PROGRESS : SURE_STORE_IN_DOUBT;
+  return undecided;
 }
 
 const struct sure_fingerprint *sure__settle_fingerprint(const struct sure_store_op *op) {

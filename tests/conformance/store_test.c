@@ -290,6 +290,18 @@ static void an_intent_outlives_acks_and_expiry_until_it_is_completed(void **stat
   assert_verdict(REPLAYED, verdict_of(world, op_settle(world, SESSION_B, 1, "k")));
 }
 
+/* Found by the simulator: the first run failed and gave its key back, and the second request, of
+ * which it had been said that it can't have run, ran after all. */
+static void a_key_that_is_only_claimed_is_not_refused_to_another_request(void **state) {
+  struct world *world = *state;
+  assert_verdict(GRANTED, verdict_of(world, op_intent(world, 1, "k")));
+  struct sure_store_op other = op_intent(world, 2, "k");
+  other.fingerprint.high++;
+  assert_verdict(IN_PROGRESS, verdict_of(world, other));
+  assert_verdict(DONE, verdict_of(world, op_complete(world, 1, "k", false)));
+  assert_verdict(GRANTED, verdict_of(world, other));
+}
+
 /* ---- settle ---- */
 
 static void a_call_settled_first_can_never_run(void **state) {
@@ -486,6 +498,7 @@ int main(int argc, char **argv) {
       TEST(records_that_are_acknowledged_take_no_room),
       TEST(an_intent_is_completed_to_a_record),
       TEST(an_intent_that_is_dropped_leaves_nothing),
+      TEST(a_key_that_is_only_claimed_is_not_refused_to_another_request),
       TEST(an_intent_outlives_acks_and_expiry_until_it_is_completed),
       TEST(a_call_settled_first_can_never_run),
       TEST(settle_after_the_call_returns_its_record),
