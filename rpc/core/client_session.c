@@ -99,11 +99,9 @@ static void leave_session(struct sure__client *client, struct sure__client_call 
     end_unknowable(client, call, how, now_ms);
     return;
   case SURE_EXACTLY_ONCE:
-    if (SURE__MUTANT(RETRY_TO_ANOTHER_STORE) && how == SURE__SESSION_ELSEWHERE) {
-      renumber(client, call, now_ms);
-    } else if (!can_settle) {
+    if (!can_settle && !SURE__MUTANT(RETRY_TO_ANOTHER_STORE)) {
       end_unknowable(client, call, how, now_ms);
-    } else if (call->sent == call->undone) {
+    } else if (call->sent == call->undone || SURE__MUTANT(RETRY_TO_ANOTHER_STORE)) {
       renumber(client, call, now_ms); /* nothing of it can be in the old session */
     } else if (call->phase != SURE__CALL_SETTLING) {
       sure__list_remove(&call->link);

@@ -270,6 +270,7 @@ static bool breaks(struct server_node *node, bool has_committed) {
   }
   sim_fault("the store of server %u fails %s a commit", node->number,
             has_committed ? "after" : "before");
+  sim.coverage[COVER_COMMIT_UNHEARD] += has_committed;
   server_crash(node, false);
   return true;
 }

@@ -32,6 +32,30 @@ struct process {
   int64_t wall_skew_ms;
 };
 
+/* Places that a run must have been to, or it has shown little. */
+#define COVERAGE_LIST(X)                                                                           \
+  X(JOINED, "joined")                                                                              \
+  X(REPLAYED, "replayed")                                                                          \
+  X(STALE, "stale")                                                                                \
+  X(FENCED, "fenced")                                                                              \
+  X(LOST, "lost sessions")                                                                         \
+  X(SETTLED_RECORD, "settled with a record")                                                       \
+  X(SETTLED_TOMBSTONE, "settled with a tombstone")                                                 \
+  X(SETTLED_NOT_YET, "settled too early")                                                          \
+  X(KEY_REUSED, "keys used twice")                                                                 \
+  X(KEY_WAITS, "waits for a key")                                                                  \
+  X(COMMIT_UNHEARD, "commits unheard of")                                                          \
+  X(BATCH_VOID, "void batches")                                                                    \
+  X(STORE_BUSY, "store busy")                                                                      \
+  X(STORE_FULL, "store full")
+
+enum coverage {
+#define COVERAGE_ENUM(name, text) COVER_##name,
+  COVERAGE_LIST(COVERAGE_ENUM)
+#undef COVERAGE_ENUM
+      COVERAGE_COUNT
+};
+
 struct sim {
   uint64_t seed;
   struct plan plan;
@@ -45,6 +69,7 @@ struct sim {
   char reason[256];
   FILE *trace; /* NULL: none is written */
   uint64_t trace_hash;
+  uint64_t coverage[COVERAGE_COUNT];
 };
 
 extern struct sim sim;

@@ -31,6 +31,7 @@ static bool run_in_transaction(void *user, struct sure_store_op *op, void *trans
   }
   if (chance_permille(sim.plan.void_permille) && !sim.is_healed) {
     sim_fault("a batch is void: its calls run again");
+    sim.coverage[COVER_BATCH_VOID]++;
     model_begin();
     struct sure_record undone = {0};
     (void)run->fn(run->user, op, &handle, &undone);
@@ -60,6 +61,7 @@ static enum sure_store_verdict refusal(void) {
   }
   if (chance_permille(sim.plan.full_permille)) {
     sim_fault("the store is full");
+    sim.coverage[COVER_STORE_FULL]++;
     return SURE_STORE_FULL;
   }
   return SURE_STORE_PENDING;
@@ -91,6 +93,7 @@ static void submit(struct sure_store *base, struct sure_store_op *const *ops, si
   bool is_busy = !sim.is_healed && chance_permille(sim.plan.busy_permille);
   if (is_busy) {
     sim_fault("the store is busy");
+    sim.coverage[COVER_STORE_BUSY]++;
   }
   for (size_t i = 0; i < count; i++) {
     /* A COMPLETE can't be refused: its effect is there. */

@@ -105,6 +105,31 @@ static void tell(bool by_server, char arrow, unsigned client, unsigned server,
             by_server ? client : server);
 }
 
+static void cover_response(const struct sure__frame *frame) {
+  sim.coverage[COVER_JOINED] += (frame->flags & SURE__JOINED) != 0;
+  sim.coverage[COVER_REPLAYED] += (frame->flags & SURE__REPLAYED) != 0;
+  sim.coverage[COVER_STALE] += frame->response.reason == SURE_REASON_STALE;
+  sim.coverage[COVER_KEY_REUSED] += frame->response.reason == SURE_REASON_KEY_REUSED;
+  sim.coverage[COVER_KEY_WAITS] += frame->response.reason == SURE_REASON_IN_DOUBT;
+}
+
+/* What a server says tells where it has been. */
+static void cover(const struct sure__frame *frame) {
+  if ((frame->flags & SURE__CONT) != 0) {
+    return;
+  }
+  if (frame->type == SURE__RESPONSE) {
+    cover_response(frame);
+  } else if (frame->type == SURE__ATTACHED) {
+    sim.coverage[COVER_FENCED] += frame->attached.state == SURE__ATTACHED_FENCED;
+    sim.coverage[COVER_LOST] += frame->attached.state == SURE__ATTACHED_LOST;
+  } else if (frame->type == SURE__SETTLED) {
+    sim.coverage[COVER_SETTLED_RECORD] += frame->settled.verdict == SURE__SETTLED_RECORD;
+    sim.coverage[COVER_SETTLED_TOMBSTONE] += frame->settled.verdict == SURE__SETTLED_TOMBSTONE;
+    sim.coverage[COVER_SETTLED_NOT_YET] += frame->settled.verdict == SURE__SETTLED_NOT_YET;
+  }
+}
+
 void story_sent(bool is_server, unsigned client, unsigned server, struct owed *owed,
                 struct sure_bytes frames) {
   struct sure__frame frame;
@@ -112,6 +137,7 @@ void story_sent(bool is_server, unsigned client, unsigned server, struct owed *o
     tell(is_server, '>', client, server, &frame);
     if (is_server) {
       owed_sent(owed, &frame);
+      cover(&frame);
     }
   }
 }
