@@ -227,12 +227,22 @@ static error_t parse(int key, char *text, struct argp_state *state) {
   }
 }
 
+/* Tests signal as soon as they have the address, which may be before sure_server_run. */
+static void block_stop_signals(void) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
 int main(int argc, char **argv) {
   struct sure_logger logger = {.fn = sure_log_to_stderr, .level_min = SURE_LOG_ERROR};
   struct arguments arguments = {
       .url = "tcp://127.0.0.1:0", .options = {.logger = logger}, .sqlite = {.logger = logger}};
   const struct argp argp = {option_list, parse, NULL, "Serve the end-to-end tests.",
                             NULL,        NULL,  NULL};
+  block_stop_signals();
   prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that ends takes its servers with it */
   argp_parse(&argp, argc, argv, 0, NULL, &arguments);
   struct counter counter = {.lock = PTHREAD_MUTEX_INITIALIZER};
