@@ -6,7 +6,7 @@
 
 #include "world.h"
 
-enum { THREADS = 64, CALLS_EACH = 20, CHAIN_LEN = 100, OPEN_CALLS = 10 };
+enum { THREADS = 64, CALLS_EACH = 20, CHAIN_LEN = 100, OPEN_CALLS = 10, CHILD_S_MAX = 20 };
 
 struct caller {
   pthread_t thread;
@@ -189,6 +189,7 @@ static void forked_child_is_refused_and_the_parent_unharmed(void **state) {
   assert_end(add_one(world->channel), SURE_OK, SURE_APPLIED);
   pid_t child = fork();
   if (child == 0) {
+    alarm(CHILD_S_MAX); /* that of the parent is not inherited */
     _exit(use_channel_of_parent(world->channel));
   }
   assert_int_equal(waitpid(child, &status, 0), child);
