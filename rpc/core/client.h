@@ -196,7 +196,8 @@ void sure__client_receive(struct sure__client *client, struct sure_bytes frames,
 void sure__client_disconnected(struct sure__client *client, const char *reason, uint64_t now_ms);
 /* Time has passed. */
 void sure__client_advance(struct sure__client *client, uint64_t now_ms);
-/* When sure__client_advance is due; SURE__TIME_NEVER: not at all. */
+/* When sure__client_advance is due;
+ * SURE__TIME_NEVER: not at all. */
 uint64_t sure__client_next_ms(const struct sure__client *client);
 
 /* Cancel all calls, acknowledge what is left and close the session; no call is taken and nothing is

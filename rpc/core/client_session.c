@@ -128,7 +128,9 @@ void sure__client_end_session(struct sure__client *client, enum sure__session_en
                               uint64_t now_ms) {
   struct sure__client_session *session = client->session;
   sure__assert(session != NULL && "only the present session ends");
-  sure__log_queue(&client->log, SURE_LOG_ERROR, "session %s (number %llu of this channel) %s",
+  /* The calls of a fenced session are settled, those of the others may be lost. */
+  sure__log_queue(&client->log, how == SURE__SESSION_FENCED ? SURE_LOG_WARNING : SURE_LOG_ERROR,
+                  "session %s (number %llu of this channel) %s",
                   sure__log_session(&session->id).text, (unsigned long long)session->epoch,
                   describe(how));
   struct sure__list *next;

@@ -37,7 +37,8 @@ bool sure__ranges_next_gap(const struct sure__ranges *set, uint64_t *cursor, uin
                            struct sure_range *out_gap);
 
 /* Prepares the union with all numbers below `base` and with `runs`, which are ascending and
- * disjoint. SURE_RESOURCE_EXHAUSTED: memory, more than SURE__RANGES_MAX runs, or a number over
+ * disjoint.
+ * SURE_RESOURCE_EXHAUSTED: memory, more than SURE__RANGES_MAX runs, or a number over
  * SURE__SEQUENCE_MAX. */
 enum sure_code sure__ranges_plan(struct sure__ranges *set, uint64_t base,
                                  const struct sure_range *runs, size_t count);

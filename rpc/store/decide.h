@@ -19,8 +19,9 @@ struct sure__found {
   struct sure_fingerprint fingerprint;
 };
 
-/* What a row alone says to an op. SURE_STORE_PENDING: nothing, there is no row. `fingerprint` NULL:
- * the op carries none (SETTLE); else a row of another one gives `reused`. */
+/* What a row alone says to an op.
+ * SURE_STORE_PENDING: nothing, there is no row. `fingerprint` NULL: the op carries none (SETTLE);
+ * else a row of another one gives `reused`. */
 enum sure_store_verdict sure__found_verdict(const struct sure__found *found,
                                             const struct sure_fingerprint *fingerprint,
                                             enum sure_store_verdict reused);

@@ -101,17 +101,17 @@ typedef void sure_complete_fn(const void *closure, const struct sure_status *sta
  *
  * Borrows `request` and `options` until it returns. On SURE_OK the caller owns `*out_reply`
  * (protobuf_c_message_free_unpacked with a NULL allocator, or the generated ..._free_unpacked);
- * otherwise it is untouched. `status` may be NULL; its code is what is returned.
- * Blocks until the call's deadline at most. Any thread, except from a completion or an inline
- * handler, where it is refused: those threads are the ones that would have to bring the reply.
+ * otherwise it is untouched. `status` may be NULL; its code is what is returned. Blocks until the
+ * call's deadline at most. Any thread, except from a completion or an inline handler, where it is
+ * refused: those threads are the ones that would have to bring the reply.
  *
  * Refused here, nothing sent, outcome NOT_APPLIED, reason CHANNEL:
  * SURE_INVALID_ARGUMENT: a time-out over 7 days, an empty idempotency key.
  * SURE_RESOURCE_EXHAUSTED: the request is over message_len_max, or too many calls are open or
- *   unresolved, or memory is short.
- * SURE_FAILED_PRECONDITION: in a forked child, in a completion, or the table's ABI is another.
+ * unresolved, or memory is short.
+ * SURE_FAILED_PRECONDITION: in a forked child, or in a completion.
  * SURE_DEADLINE_EXCEEDED, SURE_UNAVAILABLE and others: the outcome says what is known
- *   (docs/exactly-once.md); with UNKNOWN, sure_channel_settle makes it certain. */
+ * (docs/exactly-once.md); with UNKNOWN, sure_channel_settle makes it certain. */
 SURE_API enum sure_code sure_channel_call(struct sure_channel *channel,
                                           const struct sure_method *method,
                                           const ProtobufCMessage *request,
@@ -144,13 +144,13 @@ struct sure_settle {
 /* Learn what became of an EXACTLY_ONCE call that ended UNKNOWN; if it has not run, see to it that
  * it never will (S12). Blocks, borrows and owns like sure_channel_call.
  *
- * Returns the recorded code of the call, SURE_OK with its reply or its refusal with NOT_APPLIED, or
- * SURE_ABORTED, reason TOMBSTONE: it had not run and never will, NOT_APPLIED.
+ * Returns the recorded code of the call, SURE_OK with its reply or its refusal with NOT_APPLIED,
+ * or SURE_ABORTED, reason TOMBSTONE: it had not run and never will, NOT_APPLIED.
  * SURE_FAILED_PRECONDITION, outcome UNKNOWN: reason STALE (its result was acknowledged before) or
- *   SESSION_LOST (the server has forgotten the session). Final.
+ * SESSION_LOST (the server has forgotten the session). Final.
  * SURE_UNAVAILABLE, SURE_DEADLINE_EXCEEDED: not known yet; settle again.
  * SURE_INVALID_ARGUMENT: neither a call nor a key, or the method has no key field or is not
- *   EXACTLY_ONCE. */
+ * EXACTLY_ONCE. */
 SURE_API enum sure_code
 sure_channel_settle(struct sure_channel *channel, const struct sure_method *method,
                     const struct sure_settle *what, const struct sure_call_options *options,

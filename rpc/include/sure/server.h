@@ -41,7 +41,8 @@ struct sure_server_options {
 
 /* Create a server. Does not listen yet: register services first. On SURE_OK the caller owns
  * `*out_server` (sure_server_free).
- * SURE_INVALID_ARGUMENT: a number out of its range. SURE_RESOURCE_EXHAUSTED: memory or threads. */
+ * SURE_INVALID_ARGUMENT: a number out of its range.
+ * SURE_RESOURCE_EXHAUSTED: memory or threads. */
 SURE_API enum sure_code sure_server_open(const struct sure_server_options *options,
                                          struct sure_server **out_server);
 
@@ -80,7 +81,7 @@ typedef enum sure_code sure_handler_fn(const void *handlers, void *user, struct 
  * SURE_ALREADY_EXISTS: the service is registered, or two methods have the same id (S4).
  * SURE_FAILED_PRECONDITION: the server listens already; the table's ABI is another; the run mode
  * and a method's semantics exclude each other; a method has an idempotency key and the store is
- *   volatile without allow_volatile_keys (S13). The logger says which.
+ * volatile without allow_volatile_keys (S13). The logger says which.
  * SURE_RESOURCE_EXHAUSTED: memory. */
 SURE_API enum sure_code sure_server_register(struct sure_server *server,
                                              const struct sure_service *service,
@@ -88,15 +89,18 @@ SURE_API enum sure_code sure_server_register(struct sure_server *server,
                                              const void *handlers, void *user);
 
 /* Choose how a method runs: `name` is "pkg.Service/Method", or "pkg.Service" for all of its
- * methods. Before sure_server_register of the service. SURE_INVALID_ARGUMENT: no name.
+ * methods. Before sure_server_register of the service.
+ * SURE_INVALID_ARGUMENT: no name.
  * SURE_FAILED_PRECONDITION: the service is registered already. */
 SURE_API enum sure_code sure_server_set_run_mode(struct sure_server *server, const char *name,
                                                  enum sure_run_mode mode);
 
 /* Listen on `url` ("tcp://127.0.0.1:5001", "tcp://0.0.0.0:5001", port 0 for a free one,
- * "ipc:///path") and serve. May be called for several addresses. SURE_INVALID_ARGUMENT: a wrong
- * URL. SURE_ALREADY_EXISTS: the address is in use. SURE_PERMISSION_DENIED: the system does not
- * allow it. SURE_UNAVAILABLE: any other reason, logged. On an error nothing has changed. */
+ * "ipc:///path") and serve. May be called for several addresses.
+ * SURE_INVALID_ARGUMENT: a wrong URL.
+ * SURE_ALREADY_EXISTS: the address is in use.
+ * SURE_PERMISSION_DENIED: the system does not allow it.
+ * SURE_UNAVAILABLE: any other reason, logged. On an error nothing has changed. */
 SURE_API enum sure_code sure_server_listen(struct sure_server *server, const char *url);
 
 /* The address that the index-th sure_server_listen really bound (with the port chosen for 0), or
@@ -105,9 +109,10 @@ SURE_API const char *sure_server_url(const struct sure_server *server, size_t in
 
 /* Stop in good order: accept no connection and no new call, answer the running ones, close. Blocks
  * until that is done or `drain_ms_max` (0: 30 000) has passed; then connections are closed, and
- * clients retry elsewhere or later. SURE_OK: all running calls were answered.
- * SURE_DEADLINE_EXCEEDED: some were cut off; that loses no effect and doubles none.
- * A call of sure_server_stop from another thread ends it at once. */
+ * clients retry elsewhere or later.
+ * SURE_OK: all running calls were answered.
+ * SURE_DEADLINE_EXCEEDED: some were cut off; that loses no effect and doubles none. A call of
+ * sure_server_stop from another thread ends it at once. */
 SURE_API enum sure_code sure_server_drain(struct sure_server *server, uint32_t drain_ms_max);
 
 /* Close all connections now; makes sure_server_drain and sure_server_run return. Any thread. */
@@ -115,9 +120,11 @@ SURE_API void sure_server_stop(struct sure_server *server);
 
 /* Serve until SIGTERM or SIGINT, drain, return; a second signal cuts the drain short. For the main
  * thread of a server program: it blocks the two signals in the calling thread and waits for them
- * (no handler is installed); other threads of the application must block them too. SURE_OK:
- * drained. SURE_DEADLINE_EXCEEDED: see sure_server_drain. SURE_DATA_LOSS: the store failed in a way
- * that only a restart can mend (S20); exit non-zero. */
+ * (no handler is installed); other threads of the application must block them too. A signal that
+ * comes before this call does what it always does; who wants a drain then blocks the two first.
+ * SURE_OK: drained.
+ * SURE_DEADLINE_EXCEEDED: see sure_server_drain.
+ * SURE_DATA_LOSS: the store failed in a way that only a restart can mend (S20); exit non-zero. */
 SURE_API enum sure_code sure_server_run(struct sure_server *server, uint32_t drain_ms_max);
 
 /* Stops if it was not stopped, waits for handlers that run, frees. Accepts NULL; returns NULL. Not

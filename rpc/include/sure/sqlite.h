@@ -38,10 +38,13 @@ struct sure_sqlite_store_options {
  * error nothing was changed and `error_text` (which may be NULL) holds one line for a person, cut
  * to `error_len` bytes.
  *
- * SURE_INVALID_ARGUMENT: no path. SURE_PERMISSION_DENIED, SURE_NOT_FOUND: the file can't be opened.
+ * SURE_INVALID_ARGUMENT: no path.
+ * SURE_PERMISSION_DENIED, SURE_NOT_FOUND: the file can't be opened.
  * SURE_FAILED_PRECONDITION: it is a database of another program, or of a newer schema, or the
- * schema function said so. SURE_DATA_LOSS: it is no database, or damaged. SURE_UNAVAILABLE: another
- * process holds it. SURE_RESOURCE_EXHAUSTED: memory or disk. */
+ * schema function said so.
+ * SURE_DATA_LOSS: it is no database, or damaged.
+ * SURE_UNAVAILABLE: another process holds it.
+ * SURE_RESOURCE_EXHAUSTED: memory or disk. */
 SURE_API enum sure_code sure_sqlite_store_open(const struct sure_sqlite_store_options *options,
                                                struct sure_store **out_store, char *error_text,
                                                size_t error_len);

@@ -192,8 +192,9 @@ struct sure_store_ops {
                  sure_store_done_fn *done, void *user);
 
   /* Run `fn` with a snapshot of committed data that is begun after this call starts (S7). From any
-   * number of threads, while submit runs. May block. SURE_UNAVAILABLE: the store is busy, `fn` did
-   * not run. NULL in a store without transactions of its own. */
+   * number of threads, while submit runs. May block.
+   * SURE_UNAVAILABLE: the store is busy, `fn` did not run. NULL in a store without transactions of
+   * its own. */
   enum sure_code (*read)(struct sure_store *store, sure_store_read_fn *fn, void *user);
 
   /* No submit or read may be running. */
@@ -223,7 +224,8 @@ struct sure_memory_store_options {
  * sessions end, calls that may have run come out UNKNOWN, and the next process has no way to know
  * what this one did. It deduplicates through lost messages and connections, not through a lost
  * server. `options` may be NULL. On SURE_OK the caller owns `*out_store`.
- * SURE_RESOURCE_EXHAUSTED: memory. SURE_UNAVAILABLE: the system has no random numbers. */
+ * SURE_RESOURCE_EXHAUSTED: memory.
+ * SURE_UNAVAILABLE: the system has no random numbers. */
 SURE_API enum sure_code sure_memory_store_open(const struct sure_memory_store_options *options,
                                                struct sure_store **out_store);
 
