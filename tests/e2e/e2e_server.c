@@ -102,7 +102,7 @@ static enum sure_code work(struct counter *counter, struct sure_call *call,
 static enum sure_code add(void *user, struct sure_call *call,
                           const Sure__E2e__V1__AddRequest *request,
                           Sure__E2e__V1__AddReply *reply) {
-  struct sum sum;
+  struct sum sum = {0};
   enum sure_code code = work(user, call, request, &sum);
   if (code == SURE_OK) {
     reply->total = sum.total;

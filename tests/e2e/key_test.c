@@ -10,8 +10,6 @@
 
 enum { ANOTHER_REPLAYED = 10, ANOTHER_RAN = 11, CONCURRENT = 8 };
 
-extern char **environ;
-
 static int add_as_another_process(char **argv) {
   struct sure_channel *channel = open_channel(argv[1], NULL);
   struct end end = add_keyed(channel, argv[2], 100);

@@ -1,5 +1,6 @@
 /* Deadlines, retries, black holes, and methods that promise less than exactly once. */
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "world.h"
@@ -182,7 +183,7 @@ static void calls_wait_for_a_server_that_starts_later(void **state) {
   struct world *world = *state;
   char url[128];
   world_serve(world, NULL);
-  strcpy(url, world->server.url);
+  snprintf(url, sizeof url, "%s", world->server.url);
   server_signal(&world->server, SIGTERM);
   assert_int_equal(server_wait(&world->server), 0);
   struct sure_channel *channel = open_channel(url, NULL);
@@ -198,7 +199,7 @@ static void calls_wait_for_a_server_that_starts_later(void **state) {
 static void unix_sockets_serve_as_well(void **state) {
   struct world *world = *state;
   char url[128];
-  strcpy(stpcpy(stpcpy(url, "ipc://"), world->directory), "/socket");
+  snprintf(url, sizeof url, "ipc://%s/socket", world->directory);
   struct server_options options = {.database = world->database, .url = url};
   server_start(&world->server, &options);
   world->channel = open_channel(url, NULL);

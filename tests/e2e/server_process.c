@@ -14,8 +14,6 @@
 
 enum { CONTROL_FD = 3, ARGUMENTS_MAX = 12 };
 
-extern char **environ;
-
 static void spawn(struct server *server, char **arguments, int control) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;

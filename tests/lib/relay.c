@@ -301,10 +301,11 @@ static void wake(struct relay *relay) {
 
 static struct sockaddr_in address_of(const char *url) {
   struct sockaddr_in address = {.sin_family = AF_INET};
-  unsigned port = 0;
-  if (sscanf(url, "tcp://127.0.0.1:%u", &port) != 1) {
+  static const char prefix[] = "tcp://127.0.0.1:";
+  if (strncmp(url, prefix, sizeof prefix - 1) != 0) {
     fail("only tcp://127.0.0.1:port");
   }
+  unsigned long port = strtoul(url + sizeof prefix - 1, NULL, 10);
   address.sin_port = htons((uint16_t)port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   return address;
