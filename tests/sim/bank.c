@@ -6,6 +6,7 @@
 
 #include "bank.sure.h"
 #include "rpc/core/server.h"
+#include "tests/sim/ledger.h"
 #include "tests/sim/sim.h"
 
 enum { REPLY_LEN_MAX = 1024 * 1024 };
@@ -54,6 +55,9 @@ static enum sure_code perform(const uint64_t *store_number, struct sure_call *ca
   reply->receipt = chance_below(UINT64_MAX);
   reply->padding.len = reply_len;
   reply->padding.data = reply_len == 0 ? NULL : sure_call_alloc(call, reply_len);
+  if (sim.plan.store_mode == STORE_SQLITE && !ledger_insert(call->transaction, deed_number)) {
+    return sure_call_fail(call, SURE_UNAVAILABLE, "the ledger can't be written");
+  }
   struct origin origin = {.session = call->op.session, .sequence = call->op.sequence};
   model_apply(deed, &origin, *store_number, hash_reply(reply));
   return SURE_OK;
@@ -101,7 +105,8 @@ static enum sure_code count(void *user, struct sure_call *call,
   (void)user;
   (void)call;
   (void)request;
-  reply->effects = model_effect_count();
+  reply->effects =
+      sim.plan.store_mode == STORE_SQLITE ? ledger_count(call->transaction) : model_effect_count();
   return SURE_OK;
 }
 

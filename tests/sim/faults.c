@@ -96,7 +96,7 @@ static void skew_clock(void) {
   struct server_node *node = some_server();
   uint64_t skew_ms = chance_below(2 * (uint64_t)sim.plan.skew_ms + 1);
   for (unsigned i = 0; i < sim.plan.server_count; i++) {
-    if (servers[i].store == node->store) {
+    if (servers[i].store == node->store || sim.plan.store_mode == STORE_SQLITE) {
       servers[i].process.wall_skew_ms = (int64_t)skew_ms - (int64_t)sim.plan.skew_ms;
     }
   }

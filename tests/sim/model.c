@@ -5,7 +5,7 @@
 
 #include "tests/sim/sim.h"
 
-enum { STAGED_MAX = 8 };
+enum { STAGED_MAX = 512 };
 
 /* "This call is not applied, and never will be." */
 struct promise {
@@ -14,6 +14,7 @@ struct promise {
 };
 
 struct staged {
+  const void *owner;
   struct deed *deed;
   struct effect effect;
 };
@@ -24,7 +25,7 @@ static struct promise *promises;
 static size_t promise_count;
 static struct staged staged[STAGED_MAX];
 static size_t staged_count;
-static bool is_staging;
+static const void *staging; /* what a run that is going on belongs to; NULL: there is none */
 static uint64_t effect_count;
 
 static void *grow(void *array, size_t count, size_t size) {
@@ -89,31 +90,44 @@ static void take_effect(struct deed *deed, const struct effect *effect) {
   sim_trace("deed %llu takes effect", (unsigned long long)deed->number);
 }
 
+static void drop_staged(const void *owner) {
+  size_t kept = 0;
+  for (size_t i = 0; i < staged_count; i++) {
+    if (staged[i].owner != owner) {
+      staged[kept++] = staged[i];
+    }
+  }
+  staged_count = kept;
+}
+
 void model_apply(struct deed *deed, const struct origin *origin, uint64_t store,
                  uint64_t reply_hash) {
   struct effect effect = {.origin = *origin, .store = store, .reply_hash = reply_hash};
-  if (!is_staging) {
+  if (staging == NULL) {
     take_effect(deed, &effect);
   } else if (staged_count < STAGED_MAX) {
-    staged[staged_count++] = (struct staged){deed, effect};
+    staged[staged_count++] = (struct staged){staging, deed, effect};
+  } else {
+    sim_fail("more effects in one transaction than the model has room for");
   }
 }
 
-void model_begin(void) {
-  is_staging = true;
-  staged_count = 0;
+void model_begin(const void *owner) {
+  drop_staged(owner);
+  staging = owner;
 }
 
-void model_commit(void) {
+void model_end(void) {
+  staging = NULL;
+}
+
+void model_decide(const void *owner, bool is_committed) {
   for (size_t i = 0; i < staged_count; i++) {
-    take_effect(staged[i].deed, &staged[i].effect);
+    if (staged[i].owner == owner && is_committed) {
+      take_effect(staged[i].deed, &staged[i].effect);
+    }
   }
-  model_roll_back();
-}
-
-void model_roll_back(void) {
-  is_staging = false;
-  staged_count = 0;
+  drop_staged(owner);
 }
 
 /* ---- answers ---- */
@@ -235,5 +249,6 @@ void model_clear(void) {
   deed_count = 0;
   promise_count = 0;
   effect_count = 0;
-  model_roll_back();
+  staged_count = 0;
+  staging = NULL;
 }

@@ -45,13 +45,15 @@ struct deed *model_new_deed(const struct sure_method *method);
 struct deed *model_deed(uint64_t number);
 uint64_t model_effect_count(void);
 
-/* A handler did it. The effect counts from the commit on: see model_commit. */
+/* A handler did it. In a transaction, the effect counts from the commit on. */
 void model_apply(struct deed *deed, const struct origin *origin, uint64_t store,
                  uint64_t reply_hash);
-/* Inside a transaction: effects are kept apart until it is known how the run ended. */
-void model_begin(void);
-void model_commit(void);
-void model_roll_back(void);
+/* Inside a transaction: from begin to end, effects are kept apart under the name of what they
+ * belong to, until it is known what became of it. A run that begins anew has undone the one before.
+ */
+void model_begin(const void *owner);
+void model_end(void);
+void model_decide(const void *owner, bool is_committed);
 
 /* What an application was told. `store` is the life of the store that the call went to. */
 struct answer {

@@ -38,7 +38,7 @@ static void hunt(enum sure__mutant mutant, int out) {
     if (write(out, &finding, sizeof finding) != sizeof finding) {
       break;
     }
-    sim_run(finding.seed, NULL);
+    sim_run(finding.seed, false, NULL);
     finding.is_caught = sim.has_failed;
     memcpy(finding.reason, sim.reason, sizeof finding.reason);
   }

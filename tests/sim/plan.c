@@ -39,7 +39,7 @@ static void plan_processes(struct plan *plan) {
 }
 
 static void plan_store(struct plan *plan) {
-  plan->store_mode = (enum store_mode)chance_below(3);
+  plan->store_mode = sim.uses_sqlite ? STORE_SQLITE : (enum store_mode)chance_below(3);
   plan->gather_ms = between(0, 3);
   plan->commit_ms = between(0, 20);
   plan->answer_ms = between(0, 5);

@@ -11,6 +11,7 @@ enum store_mode {
   STORE_VOLATILE, /* the memory store, one a server; gone when the server crashes */
   STORE_DURABLE,  /* the memory store standing in for a durable one that all servers share */
   STORE_APART,    /* the same, one for each server: an endpoint may turn to another store */
+  STORE_SQLITE,   /* the SQLite store, one file for all, opened by each server */
 };
 
 struct plan {

@@ -18,7 +18,7 @@ void server_start(struct server_node *node) {
     return;
   }
   if (node->store == NULL) {
-    node->store = sim_store_open(sim.plan.store_mode != STORE_VOLATILE);
+    node->store = sim_store_open();
   }
   sim_trace("server %u starts", node->number);
   struct process *before = process_enter(&node->process);
@@ -64,7 +64,7 @@ void server_crash(struct server_node *node, bool is_silent) {
   node->is_writing = false;
   network_process_ended(&node->process, is_silent);
   process_end(&node->process);
-  if (sim.plan.store_mode == STORE_VOLATILE) {
+  if (sim.plan.store_mode == STORE_VOLATILE || sim.plan.store_mode == STORE_SQLITE) {
     node->store = sim_store_close(node->store);
   }
 }
@@ -95,7 +95,7 @@ void servers_open(void) {
     (void)snprintf(servers[i].process.name, sizeof servers[i].process.name, "server %u", i);
   }
   if (sim.plan.store_mode == STORE_DURABLE) {
-    struct sim_store *store = sim_store_open(true);
+    struct sim_store *store = sim_store_open();
     for (unsigned i = 0; i < sim.plan.server_count; i++) {
       servers[i].store = store;
     }
@@ -189,9 +189,20 @@ static void run_ended(void *thing, uint64_t number) {
   sure__shard_finish(shard);
 }
 
+static void run_read(void *user, void *transaction) {
+  sure__call_run(user, transaction);
+}
+
 static void run_begins(void *thing, uint64_t number) {
+  struct sure_call *call = thing;
+  struct sure_store *store =
+      sure__container_of(call->server, struct sure__shard, engine)->server->store;
   (void)number;
-  sure__call_run(thing, NULL);
+  if (!call->method->plan.reads) {
+    sure__call_run(call, NULL);
+  } else if (store->ops->read(store, run_read, call) != SURE_OK) {
+    sim_fail("a read transaction does not begin");
+  }
   event_at(sim.now_ms + chance_below(sim.plan.handler_ms + 1), sim.current, run_ended, thing, 0);
 }
 

@@ -6,6 +6,7 @@
 
 #include "tests/sim/client.h"
 #include "tests/sim/faults.h"
+#include "tests/sim/ledger.h"
 #include "tests/sim/network.h"
 #include "tests/sim/server.h"
 
@@ -82,16 +83,21 @@ static void story(void) {
   if (!sim.has_failed) {
     app_check_end();
     model_check_end();
+    if (sim.uses_sqlite) {
+      ledger_check(&servers[0].store->base);
+    }
   }
 }
 
-void sim_run(uint64_t seed, FILE *trace_file) {
-  sim = (struct sim){.seed = seed, .random = seed, .trace = trace_file};
+void sim_run(uint64_t seed, bool uses_sqlite, FILE *trace_file) {
+  sim = (struct sim){.seed = seed, .uses_sqlite = uses_sqlite, .random = seed, .trace = trace_file};
+  ledger_begin();
   process_use_memory();
   plan_make(&sim.plan);
   story();
   clients_close();
   servers_close();
+  ledger_end();
   network_clear();
   events_clear();
   app_clear();

@@ -58,6 +58,7 @@ enum coverage {
 
 struct sim {
   uint64_t seed;
+  bool uses_sqlite; /* all stores are real files */
   struct plan plan;
   uint64_t now_ms;
   uint64_t random;
@@ -77,7 +78,7 @@ extern struct sim sim;
 /* ---- sim.c ---- */
 
 /* Run one seed to its end. */
-void sim_run(uint64_t seed, FILE *trace_file);
+void sim_run(uint64_t seed, bool uses_sqlite, FILE *trace_file);
 /* A checker's verdict. The first one counts; the run ends after the step. */
 void sim_fail(const char *format, ...) SURE_PRINTF(1, 2);
 /* One line of the story. Part of the hash even when it is not written. */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rpc/store/memory.h"
+#include "tests/sim/ledger.h"
 #include "tests/sim/model.h"
 
 enum { BATCH_MAX = 256 };
@@ -17,35 +17,40 @@ struct run {
   bool is_durable;
 };
 
-/* The run as a transaction would have it: what the handler does counts if it ends with OK, and it
- * may be undone and done again (S21). */
+/* A batch that left its transaction: what was done so far is undone, and done again (S21). */
+static void run_in_vain(const struct run *run, struct sure_store_op *op, void *transaction) {
+  struct sure_record undone = {0};
+  sim_fault("a batch is void: its calls run again");
+  sim.coverage[COVER_BATCH_VOID]++;
+  (void)run->fn(run->user, op, transaction, &undone);
+}
+
+/* The run as a transaction would have it: what the handler does counts when it is committed. */
 static bool run_in_transaction(void *user, struct sure_store_op *op, void *transaction,
                                struct sure_record *out_record) {
   static char handle; /* what a durable store would give to handlers */
   const struct run *run = user;
   struct process *before = process_enter(run->process);
-  if (!run->is_durable) {
-    bool is_kept_anyway = run->fn(run->user, op, transaction, out_record);
-    process_enter(before);
-    return is_kept_anyway;
+  bool is_stand_in = run->is_durable && transaction == NULL;
+  void *given = is_stand_in ? &handle : transaction;
+  if (run->is_durable) {
+    model_begin(op);
   }
-  if (chance_permille(sim.plan.void_permille) && !sim.is_healed) {
-    sim_fault("a batch is void: its calls run again");
-    sim.coverage[COVER_BATCH_VOID]++;
-    model_begin();
-    struct sure_record undone = {0};
-    (void)run->fn(run->user, op, &handle, &undone);
-    model_roll_back();
+  if (is_stand_in && chance_permille(sim.plan.void_permille) && !sim.is_healed) {
+    run_in_vain(run, op, given);
+    model_begin(op);
   }
-  model_begin();
-  bool is_kept = run->fn(run->user, op, &handle, out_record);
+  bool is_kept = run->fn(run->user, op, given, out_record);
+  model_end();
   process_enter(before);
-  if (out_record->code == SURE_OK) {
-    model_commit();
-  } else {
-    model_roll_back();
-  }
   return is_kept;
+}
+
+static void tell_model(const struct sure_store_op *op) {
+  bool has_run = op->verdict == SURE_STORE_RECORDED || op->verdict == SURE_STORE_UNRECORDED;
+  if (op->kind == SURE_STORE_CALL) {
+    model_decide(op, has_run && op->record.code == SURE_OK);
+  }
 }
 
 static void nothing(void *user, struct sure_store_op *const *ops, size_t count) {
@@ -81,6 +86,7 @@ static void submit_inner(struct sim_store *store, struct sure_store_op *const *o
   for (size_t i = 0; i < count; i++) {
     ops[i]->run = runs[i].fn;
     ops[i]->run_user = runs[i].user;
+    tell_model(ops[i]);
   }
   process_enter(caller);
 }
@@ -103,8 +109,31 @@ static void submit(struct sure_store *base, struct sure_store_op *const *ops, si
       admitted[admitted_count++] = ops[i];
     }
   }
-  submit_inner(store, admitted, admitted_count);
+  if (admitted_count > 0) {
+    submit_inner(store, admitted, admitted_count);
+  }
   done(user, ops, count);
+}
+
+struct reading {
+  sure_store_read_fn *fn;
+  void *user;
+  struct process *process;
+};
+
+static void read_in_process(void *user, void *transaction) {
+  const struct reading *reading = user;
+  struct process *before = process_enter(reading->process);
+  reading->fn(reading->user, transaction);
+  process_enter(before);
+}
+
+static enum sure_code read_inner(struct sure_store *base, sure_store_read_fn *fn, void *user) {
+  struct sim_store *store = (struct sim_store *)base;
+  struct reading reading = {fn, user, process_enter(&store->memory)};
+  enum sure_code code = store->inner->ops->read(store->inner, read_in_process, &reading);
+  process_enter(reading.process);
+  return code;
 }
 
 static void free_nothing(struct sure_store *base) {
@@ -117,54 +146,54 @@ uint64_t sim_store_number(const struct sure_store_id *id) {
   return number;
 }
 
-struct sim_store *sim_store_open(bool is_durable) {
-  static const struct sure_store_ops ops = {
-      .version = SURE_STORE_VERSION, .name = "simulated", .submit = submit, .free = free_nothing};
-  struct sim_store *store = calloc(1, sizeof *store);
-  if (store == NULL) {
-    abort();
-  }
-  struct process *before = process_enter(&store->memory);
+static struct sure_store *open_memory(void) {
+  struct sure_store *store;
   struct sure_memory_store_options options = {
       .session_records_max = sim.plan.session_records_max,
       .allow_volatile_keys = true,
   };
-  if (sure_memory_store_open(&options, &store->inner) != SURE_OK) {
+  if (sure_memory_store_open(&options, &store) != SURE_OK) {
     abort();
   }
-  process_enter(before);
-  for (size_t i = 0; i < sizeof store->base.id.bytes; i++) {
-    store->base.id.bytes[i] = (uint8_t)chance_below(256);
+  for (size_t i = 0; i < sizeof store->id.bytes; i++) {
+    store->id.bytes[i] = (uint8_t)chance_below(256);
   }
-  store->base.ops = &ops;
-  store->base.durable = is_durable;
-  store->base.blocks = is_durable;
-  store->base.allow_volatile_keys = true;
+  return store;
+}
+
+struct sim_store *sim_store_open(void) {
+  static const struct sure_store_ops ops = {
+      .version = SURE_STORE_VERSION, .name = "simulated", .submit = submit, .free = free_nothing};
+  static const struct sure_store_ops ops_with_read = {.version = SURE_STORE_VERSION,
+                                                      .name = "simulated",
+                                                      .submit = submit,
+                                                      .read = read_inner,
+                                                      .free = free_nothing};
+  struct sim_store *store = calloc(1, sizeof *store);
+  if (store == NULL) {
+    abort();
+  }
+  bool is_sqlite = sim.plan.store_mode == STORE_SQLITE;
+  bool is_durable = sim.plan.store_mode != STORE_VOLATILE;
+  struct process *before = process_enter(&store->memory);
+  store->inner = is_sqlite ? ledger_open_store() : open_memory();
+  process_enter(before);
+  store->base = (struct sure_store){.ops = is_sqlite ? &ops_with_read : &ops,
+                                    .id = store->inner->id,
+                                    .durable = is_durable,
+                                    .blocks = is_durable,
+                                    .allow_volatile_keys = true};
   store->number = sim_store_number(&store->base.id);
   return store;
 }
 
 struct sim_store *sim_store_close(struct sim_store *store) {
   if (store != NULL) {
+    struct process *before = process_enter(&store->memory);
+    sure_store_free(store->inner);
+    process_enter(before);
     process_end(&store->memory);
     free(store);
   }
   return NULL;
-}
-
-static const struct sure__stored_session *find(const struct sim_store *store,
-                                               const struct sure_session_id *id) {
-  const struct sure__memory *memory = (const struct sure__memory *)store->inner;
-  return sure__stored_session_find(&memory->sessions, id, (struct sure_bytes){0});
-}
-
-long sim_store_row_count(const struct sim_store *store, const struct sure_session_id *id) {
-  const struct sure__stored_session *session = find(store, id);
-  return session == NULL ? -1 : (long)session->row_count;
-}
-
-bool sim_store_knows(const struct sim_store *store, const struct sure_session_id *id,
-                     uint64_t sequence) {
-  const struct sure__stored_session *session = find(store, id);
-  return session == NULL || sure__row_find(session, sequence) != NULL;
 }
