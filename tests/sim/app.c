@@ -41,6 +41,10 @@ static struct errand *errand_new(struct client_node *node, enum errand_kind kind
   return errand;
 }
 
+static unsigned long long number_of(const struct errand *errand) {
+  return errand->deed == NULL ? 0 : errand->deed->number;
+}
+
 static uint32_t some_timeout_ms(void) {
   switch (chance_below(4)) {
   case 0:
@@ -106,8 +110,7 @@ static struct sure__refusal make(struct errand *errand, uint32_t timeout_ms) {
                                      : sure__client_start(node->engine, call, sure__clock_ms());
   bool is_refused = refusal.text != NULL;
   sim_trace("client %u %s deed %llu (time-out %u)%s%s", node->number,
-            is_settle ? "settles" : "calls for",
-            (unsigned long long)(errand->deed == NULL ? 0 : errand->deed->number), timeout_ms,
+            is_settle ? "settles" : "calls for", number_of(errand), timeout_ms,
             is_refused ? ": refused: " : "", is_refused ? refusal.text : "");
   if (is_refused) {
     sure__client_recycle(node->engine, call);
@@ -126,8 +129,7 @@ static void cancel(void *thing, uint64_t number) {
   struct errand *errand = thing;
   (void)number;
   if (errand->is_open) {
-    sim_trace("client %u cancels deed %llu", errand->node->number,
-              (unsigned long long)(errand->deed == NULL ? 0 : errand->deed->number));
+    sim_trace("client %u cancels deed %llu", errand->node->number, number_of(errand));
     sure__client_cancel(errand->node->engine, errand->handle, sure__clock_ms());
     client_finish(errand->node);
   }
@@ -307,8 +309,7 @@ static void settled(struct errand *errand, const struct sure__client_call *done)
   bool is_final = end->recorded || end->code == SURE_OK || end->code == SURE_FAILED_PRECONDITION;
   if (errand->kind == ERRAND_SETTLE && !is_final) {
     if (!sim.is_healed && chance_permille(sim.plan.release_permille)) {
-      sim_trace("client %u releases deed %llu", errand->node->number,
-                (unsigned long long)errand->deed->number);
+      sim_trace("client %u releases deed %llu", errand->node->number, number_of(errand));
       sure__client_release(errand->node->engine, errand->id, sure__clock_ms());
       return;
     }
@@ -375,8 +376,7 @@ void app_completed(struct client_node *node, const struct sure__client_call *don
   struct errand *errand = done->waiter;
   const struct sure__end *end = &done->end;
   sim_trace("client %u: deed %llu ends %s, %s, %s, attempts %u%s%s (%.*s)", node->number,
-            (unsigned long long)(errand->deed == NULL ? 0 : errand->deed->number),
-            sure_code_name(end->code), sure_outcome_name(end->outcome),
+            number_of(errand), sure_code_name(end->code), sure_outcome_name(end->outcome),
             sure_reason_name(end->reason), end->attempts, end->replayed ? ", replayed" : "",
             end->settled ? ", settled" : "", (int)end->text.len, (const char *)end->text.data);
   if (!errand->is_open) {
@@ -387,7 +387,7 @@ void app_completed(struct client_node *node, const struct sure__client_call *don
   if (errand->probe_number > 0) {
     probed(errand, end);
   }
-  if (errand->kind == ERRAND_COUNT) {
+  if (errand->deed == NULL) {
     check_count(errand, end);
     return;
   }

@@ -226,14 +226,6 @@ struct pipe *network_connect(struct process *client, unsigned client_number, str
   return pipe;
 }
 
-void network_refuse(struct nng_stream *stream) {
-  struct sure__connection *end = (struct sure__connection *)(void *)stream;
-  if (!end->is_open) {
-    end->is_deaf = true;
-    send_end(end);
-  }
-}
-
 struct sure__connection *sure__connection_open(struct nng_stream *stream,
                                                const struct sure__connection_config *config) {
   struct sure__connection *end = (struct sure__connection *)(void *)stream;

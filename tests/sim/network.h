@@ -12,10 +12,8 @@ struct pipe *network_connect(struct process *client, unsigned client_number, str
 /* What sure__connection_open takes as the stream. */
 struct nng_stream *network_client_end(struct pipe *pipe);
 struct nng_stream *network_server_end(struct pipe *pipe);
-/* An end that was never opened is closed. */
-void network_refuse(struct nng_stream *end);
 
-/* Time that a segment takes now, or UINT64_MAX while nothing gets through. */
+/* Time that a segment takes now. */
 uint64_t network_delay_ms(void);
 /* Until when nothing gets from the client to the server (or back); 0: it gets through. */
 uint64_t network_blocked_until_ms(unsigned client, unsigned server, bool to_server);

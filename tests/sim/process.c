@@ -74,8 +74,12 @@ struct process *process_enter(struct process *process) {
 void process_end(struct process *process) {
   process->life++;
   process->paused_until_ms = 0;
-  while (process->blocks != NULL) {
-    take_back(NULL, process->blocks->bytes);
+  struct block *next = process->blocks;
+  process->blocks = NULL;
+  while (next != NULL) {
+    struct block *block = next;
+    next = block->next;
+    free(block);
   }
 }
 
