@@ -4,11 +4,13 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sure/sqlite.h>
+#include <unistd.h>
 
 #define LISTEN_MAX       16
 #define EXIT_WRONG_INPUT 2
@@ -183,6 +185,16 @@ static void hold_signals(void) {
   pthread_sigmask(SIG_BLOCK, &signals, NULL);
 }
 
+/* A database that was made for a server which then could not listen. A wrong URL changes nothing. */
+static void remove_new(const char *database) {
+  static const char *const suffixes[] = {"", "-wal", "-shm"};
+  char path[PATH_MAX];
+  for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+    snprintf(path, sizeof path, "%s%s", database, suffixes[i]);
+    unlink(path);
+  }
+}
+
 int main(int argc, char **argv) {
   struct arguments arguments = {.database = DATABASE_DEFAULT};
   argp_err_exit_status = EXIT_WRONG_INPUT;
@@ -200,6 +212,7 @@ int main(int argc, char **argv) {
                                          arguments.verbose ? SURE_LOG_DEBUG : SURE_LOG_WARNING};
   const struct sure_sqlite_store_options store_options = {
       .path = arguments.database, .logger = logger, .schema = ledger_schema};
+  bool is_new = access(arguments.database, F_OK) != 0;
   struct sure_store *store;
   char why[256];
   if (sure_sqlite_store_open(&store_options, &store, why, sizeof why)) {
@@ -207,5 +220,8 @@ int main(int argc, char **argv) {
   }
   int status = serve_from(store, &arguments, logger);
   sure_store_free(store);
+  if (is_new && status == EXIT_WRONG_INPUT) {
+    remove_new(arguments.database);
+  }
   return status;
 }

@@ -30,6 +30,7 @@ sum=$(cksum junk.db)
 
 refuses 'not an address' bank-server --database b.db --listen foo
 refuses 'not an address' bank-server --database b.db --listen http://127.0.0.1
+[ ! -e b.db ] || fail 'a wrong URL has left a database behind'
 refuses 'no/such/dir' bank-server --database no/such/dir/bank.db
 refuses 'not a database' bank-server --database junk.db
 refuses 'not a number of seconds' bank-server --drain soon
