@@ -152,6 +152,17 @@ static size_t slot_of(const struct sure__stored_session *session, uint64_t seque
   return slot;
 }
 
+static bool is_displaced(const struct sure__stored_session *session, size_t slot) {
+  return (session->rows[slot].sequence & (session->row_capacity - 1)) != slot;
+}
+
+static struct sure__row *put_row(struct sure__stored_session *session, struct sure__row row) {
+  size_t slot = slot_of(session, row.sequence);
+  session->rows[slot] = row;
+  session->displaced_count += is_displaced(session, slot);
+  return &session->rows[slot];
+}
+
 struct sure__row *sure__row_find(const struct sure__stored_session *session, uint64_t sequence) {
   if (session->row_count == 0 || sequence == 0) {
     return NULL;
@@ -175,9 +186,10 @@ static bool grow_rows(struct sure__stored_session *session) {
   size_t old_capacity = session->row_capacity;
   session->rows = rows;
   session->row_capacity = capacity;
+  session->displaced_count = 0;
   for (size_t i = 0; i < old_capacity; i++) {
     if (old[i].sequence != 0) {
-      session->rows[slot_of(session, old[i].sequence)] = old[i];
+      put_row(session, old[i]);
     }
   }
   sure__free(old);
@@ -191,20 +203,24 @@ struct sure__row *sure__row_add(struct sure__stored_session *session, struct sur
   if ((half_full && !grow_rows(session)) || !sure__pool_reserve(pool, room_of(state))) {
     return NULL;
   }
-  struct sure__row *row = &session->rows[slot_of(session, sequence)];
-  *row = (struct sure__row){.sequence = sequence, .state = state};
   session->row_count++;
   session->intent_count += state == SURE__ROW_INTENT;
-  return row;
+  return put_row(session, (struct sure__row){.sequence = sequence, .state = state});
 }
 
-/* Empties a slot, and moves back what lies behind it and would not be found over the gap. */
+/* Empties a slot, and moves back what lies behind it and would not be found over the gap. Numbers
+ * come in ascending order, so mostly each row is in its own slot and nothing has to be looked for.
+ */
 static void empty_slot(struct sure__stored_session *session, size_t gap) {
   size_t mask = session->row_capacity - 1;
-  for (size_t i = (gap + 1) & mask; session->rows[i].sequence != 0; i = (i + 1) & mask) {
+  session->displaced_count -= is_displaced(session, gap);
+  for (size_t i = (gap + 1) & mask; session->displaced_count > 0 && session->rows[i].sequence != 0;
+       i = (i + 1) & mask) {
     size_t home = session->rows[i].sequence & mask;
     if (((i - home) & mask) >= ((i - gap) & mask)) {
+      session->displaced_count -= is_displaced(session, i);
       session->rows[gap] = session->rows[i];
+      session->displaced_count += is_displaced(session, gap);
       gap = i;
     }
   }

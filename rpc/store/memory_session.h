@@ -51,6 +51,7 @@ struct sure__stored_session {
   struct sure__row *rows;
   size_t row_capacity; /* a power of two, or 0 */
   size_t row_count;
+  size_t displaced_count; /* rows that are not in the slot where they would go first */
   size_t intent_count;
   struct sure_bytes principal; /* in the same block */
 };
