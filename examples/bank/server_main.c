@@ -185,7 +185,7 @@ static void hold_signals(void) {
   pthread_sigmask(SIG_BLOCK, &signals, NULL);
 }
 
-/* A database that was made for a server which then could not listen. A wrong URL changes nothing. */
+/* A database made for a server which then could not listen goes: a wrong URL changes nothing. */
 static void remove_new(const char *database) {
   static const char *const suffixes[] = {"", "-wal", "-shm"};
   char path[PATH_MAX];
