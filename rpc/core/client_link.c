@@ -247,7 +247,9 @@ void sure__client_link_due(struct sure__client *client, uint64_t now_ms) {
   }
 }
 
-/* Keepalive runs only while something is awaited; the timer is set late and looks back. */
+/* Keepalive begins with something that has an answer, and ends when all is answered; the timer is
+ * set late and looks back. What was given up unanswered still counts: short calls on a dead
+ * connection would never find out otherwise. */
 
 void sure__client_watch(struct sure__client *client, uint64_t now_ms) {
   if (client->link.keepalive.place == 0) {
@@ -259,20 +261,20 @@ void sure__client_watch(struct sure__client *client, uint64_t now_ms) {
 
 void sure__client_keepalive_due(struct sure__client *client, uint64_t now_ms) {
   struct sure__link *link = &client->link;
-  if (sure__list_is_empty(&client->in_flight) && sure__list_is_empty(&client->settle_sent)) {
-    link->pinged = false;
-    return;
-  }
   if (link->pinged) {
     sure__client_drop_link(client, "the server is silent", now_ms);
     return;
   }
+  bool is_awaiting =
+      !sure__list_is_empty(&client->in_flight) || !sure__list_is_empty(&client->settle_sent);
   uint64_t due_ms = link->quiet_since_ms + client->config.keepalive_time_ms;
   if (now_ms >= due_ms) {
     link->pinged = true; /* until anything arrives */
     due_ms = now_ms + client->config.keepalive_timeout_ms;
     sure__client_put(client,
                      &(struct sure__frame){.type = SURE__PING, .sequence = SURE__PING_KEEPALIVE});
+  } else if (!is_awaiting) {
+    return;
   }
   sure__timers_set(&client->timers, &link->keepalive, due_ms);
 }

@@ -291,6 +291,27 @@ static void accepted_stops_the_attempt_timer_and_keepalive_watches(void **state)
   story_end(&story);
 }
 
+/* Found by the simulator: settles that were shorter than the keepalive times went into a dead
+ * connection one after the other. */
+static void settles_given_up_unanswered_replace_the_connection(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure__client_call *call = story_start_with(&story, &charge, 3000, 1);
+  story_expect_request(&story, 1, 1);
+  story_lose_connection(&story);
+  story_attach(&story);
+  story_expect(&story, SURE__SETTLE);
+  story_pass(&story, 3000);
+  assert_int_equal(story_ended(&story, call).outcome, SURE_OUTCOME_UNKNOWN);
+  story_pass(&story, 8000);
+  story_expect(&story, SURE__PING);
+  story_pass(&story, 6000);
+  assert_non_null(story.closed);
+  story_end(&story);
+}
+
 static void idle_channel_sends_no_pings(void **state) {
   (void)state;
   struct story story;
@@ -485,6 +506,7 @@ int main(void) {
       cmocka_unit_test(at_most_once_is_never_sent_again),
       cmocka_unit_test(attempt_without_a_word_replaces_the_connection),
       cmocka_unit_test(accepted_stops_the_attempt_timer_and_keepalive_watches),
+      cmocka_unit_test(settles_given_up_unanswered_replace_the_connection),
       cmocka_unit_test(idle_channel_sends_no_pings),
       cmocka_unit_test(cancelled_call_ends_with_what_is_true),
       cmocka_unit_test(retry_after_takes_the_place_of_the_delay),
