@@ -84,7 +84,12 @@ static void check_effect(const struct deed *deed, const struct effect *effect) {
 
 static void take_effect(struct deed *deed, const struct effect *effect) {
   check_effect(deed, effect);
-  deed->effects[deed->effect_count % EFFECTS_KEPT] = *effect;
+  if (deed->effect_count < EFFECTS_KEPT) {
+    deed->effects[deed->effect_count] = *effect;
+  } else if (deed->is_keyed) {
+    sim_fail("deed %llu took effect in more stores than the model has room for",
+             (unsigned long long)deed->number);
+  }
   deed->effect_count++;
   effect_count++;
   sim_trace("deed %llu takes effect", (unsigned long long)deed->number);
