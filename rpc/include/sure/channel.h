@@ -31,7 +31,7 @@ struct sure_channel_options {
   struct sure_logger logger;
   uint32_t timeout_ms;         /* deadline of a call that names none: 10 000; at most 7 days */
   uint32_t attempt_timeout_ms; /* an attempt without ACCEPTED or reply by then is given up, and its
-                                  connection replaced: 1000 */
+                                  connection replaced: 1000; well above the round trip */
   uint32_t connect_timeout_ms; /* until the session is attached: 5000 */
   uint32_t reconnect_ms_initial; /* pause before the second try to connect: 50 */
   uint32_t reconnect_ms_max;     /* longest pause between tries: 2000; both with jitter of 20 % */
