@@ -231,6 +231,18 @@ static int switch_to_wal(struct sure__sqlite *store) {
   return code;
 }
 
+/* A file system or VFS without shared memory has no log, and SQLite then goes on without a word. */
+static bool keeps_log(sqlite3 *database) {
+  sqlite3_stmt *statement;
+  if (sqlite3_prepare_v2(database, "PRAGMA journal_mode", -1, &statement, NULL) != SQLITE_OK) {
+    return false;
+  }
+  bool is_wal = sqlite3_step(statement) == SQLITE_ROW &&
+                sqlite3_stricmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
+  sqlite3_finalize(statement);
+  return is_wal;
+}
+
 static enum sure_code open_database(struct sure__sqlite *store, struct reason reason) {
   enum sure_code code = look(store, reason);
   if (code != SURE_OK) {
@@ -248,6 +260,10 @@ static enum sure_code open_database(struct sure__sqlite *store, struct reason re
     return code;
   }
   sqlite_code = switch_to_wal(store);
+  if (sqlite_code == SQLITE_OK && !keeps_log(store->database)) {
+    return say(reason, store->path, "it can't have a write-ahead log there",
+               SURE_FAILED_PRECONDITION);
+  }
   if (sqlite_code == SQLITE_OK) {
     sqlite_code = sure__sqlite_prepare(store);
   }

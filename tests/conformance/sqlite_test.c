@@ -372,6 +372,21 @@ static void a_directory_that_is_not_there_is_refused(void **state) {
   assert_int_equal(SURE_INVALID_ARGUMENT, sure_sqlite_store_open(&options, &store, NULL, 0));
 }
 
+/* Without its log SQLite's commit is not durable the way we count on, and readers block (S22). */
+static void a_store_that_can_not_keep_a_log_is_refused(void **state) {
+  struct world *world = *state;
+  struct sure_sqlite_store_options options = {.path = ":memory:"};
+  struct sure_store *store = NULL;
+  char text[256];
+  assert_int_equal(SURE_FAILED_PRECONDITION,
+                   sure_sqlite_store_open(&options, &store, text, sizeof text));
+  assert_non_null(strstr(text, "write-ahead log"));
+  options.path = world->path;
+  options.vfs = "unix-dotfile"; /* has no shared memory */
+  assert_int_equal(SURE_FAILED_PRECONDITION, sure_sqlite_store_open(&options, &store, NULL, 0));
+  assert_null(store);
+}
+
 static enum sure_code refuse_schema(void *user, sqlite3 *database, bool is_new,
                                     const char **out_message) {
   assert_true(is_new);
@@ -416,6 +431,7 @@ int main(void) {
       TEST_EMPTY(a_newer_schema_is_refused),
       TEST_EMPTY(a_newer_schema_in_the_log_is_refused_and_the_log_left_alone),
       TEST_EMPTY(a_directory_that_is_not_there_is_refused),
+      TEST_EMPTY(a_store_that_can_not_keep_a_log_is_refused),
       TEST_EMPTY(a_schema_function_that_fails_leaves_no_tables),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
