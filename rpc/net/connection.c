@@ -311,6 +311,7 @@ static void on_written(void *user) {
   if (read_on) {
     post_read(c, &room);
   }
+  close_if_bytes_lost(c);
   if (more) {
     post_write(c); /* goes on holding the connection */
   } else {
