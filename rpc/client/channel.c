@@ -103,9 +103,8 @@ static enum sure_code code_of_url_error(int error) {
 
 static enum sure_code set_up(struct sure_channel *channel,
                              const struct sure_channel_options *options,
-                             struct sure__client_config *config) {
-  if (!sure__entropy(&config->random_seed, sizeof config->random_seed) ||
-      !sure__client_init(&channel->engine, config) || !sure__fork_watch() || !sure__net_start()) {
+                             const struct sure__client_config *config) {
+  if (!sure__client_init(&channel->engine, config) || !sure__fork_watch() || !sure__net_start()) {
     return SURE_RESOURCE_EXHAUSTED;
   }
   channel->fork_generation = sure__fork_generation();
@@ -126,6 +125,9 @@ enum sure_code sure_channel_open(const struct sure_channel_options *options,
   struct sure__client_config config = full_config(options);
   if (!is_valid(options, &config)) {
     return SURE_INVALID_ARGUMENT;
+  }
+  if (!sure__entropy(&config.random_seed, sizeof config.random_seed)) {
+    return SURE_RESOURCE_EXHAUSTED;
   }
   struct sure_channel *channel = sure__alloc(sizeof *channel);
   if (channel == NULL) {
@@ -178,6 +180,10 @@ struct sure_channel *sure_channel_free(struct sure_channel *channel, uint32_t li
 }
 
 void sure_channel_get_stats(struct sure_channel *channel, struct sure_channel_stats *out_stats) {
+  if (sure__channel_is_foreign(channel)) {
+    *out_stats = (struct sure_channel_stats){0}; /* the lock may be held for ever here (S3) */
+    return;
+  }
   pthread_mutex_lock(&channel->mutex);
   sure__client_get_stats(&channel->engine, out_stats);
   pthread_mutex_unlock(&channel->mutex);

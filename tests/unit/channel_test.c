@@ -342,6 +342,9 @@ static void forked_child_is_refused(void **state) {
     enum sure_code code = say_to(fixture.channel, "child", fixture.status);
     bool right =
         code == SURE_FAILED_PRECONDITION && sure_status_outcome(fixture.status) == SURE_NOT_APPLIED;
+    struct sure_channel_stats stats;
+    sure_channel_get_stats(fixture.channel, &stats);
+    right = right && stats.calls == 0;
     sure_channel_free(fixture.channel, 0);
     _exit(right ? 0 : 1);
   }
