@@ -72,12 +72,18 @@ void sure__client_send_cancel(struct sure__client *client, const struct sure__cl
                                                  .attempt = call->sent});
 }
 
+/* It would be as large the next time (S17). */
+static bool is_size_related(const struct sure__answer *answer) {
+  return answer->reason == SURE_REASON_REPLY_TOO_LARGE || answer->reason == SURE_REASON_REPLY_LOST;
+}
+
 /* The pause before the next attempt; false when there must be none. */
 static bool plan_retry(struct sure__client *client, const struct sure__client_call *call,
                        const struct sure__answer *answer, uint64_t *out_delay_ms) {
   const struct sure_retry_policy *policy = &call->retry;
   if ((policy->retryable_codes & SURE_CODE_BIT((unsigned)answer->code)) == 0 ||
       (call->method->semantics == SURE_AT_MOST_ONCE && !SURE__MUTANT(AT_MOST_ONCE_RETRIED)) ||
+      is_size_related(answer) ||
       (policy->attempts_max != 0 && call->sent >= policy->attempts_max) ||
       answer->retry_after_ms == SURE__RETRY_AFTER_NEVER_MS) {
     return false;

@@ -84,7 +84,8 @@ static enum sure_outcome judge(const struct sure__client_call *call,
       .undone = call->undone,
       .answered = answer->answered,
       .recorded = answer->recorded,
-      .key_reused = answer->answered && answer->reason == SURE_REASON_KEY_REUSED,
+      /* Only SETTLE closes the call as well; a key that is taken now may be free again later. */
+      .key_reused = answer->settled && answer->reason == SURE_REASON_KEY_REUSED,
       .reply_lost = answer->answered && answer->reason == SURE_REASON_REPLY_LOST,
       .code = answer->code,
   });

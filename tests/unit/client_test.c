@@ -91,6 +91,43 @@ static void one_loose_attempt_among_undone_ones_is_settled(void **state) {
   story_end(&story);
 }
 
+/* The key may belong to a run that ends without a record: then the loose attempt may still run. */
+static void key_of_another_request_proves_nothing_of_a_loose_attempt(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure__client_call *call = story_start_with(&story, &charge, 10000, 2);
+  story_expect_request(&story, 1, 1);
+  story_lose_connection(&story);
+  story_attach(&story);
+  story_pass(&story, 100);
+  story_expect_request(&story, 1, 2);
+  story_refuse(&story, 1, 2, SURE_FAILED_PRECONDITION, SURE_REASON_KEY_REUSED, SURE__NOT_RUN);
+  story_none_ended(&story);
+  struct sure__frame settle = story_expect(&story, SURE__SETTLE);
+  story_settled(&story, settle.sequence, SURE__SETTLED_KEY_REUSED, SURE_OK);
+  struct sure__end end = story_ended(&story, call);
+  assert_int_equal(end.reason, SURE_REASON_KEY_REUSED);
+  assert_int_equal(end.outcome, SURE_NOT_APPLIED);
+  story_end(&story);
+}
+
+static void reply_that_is_too_large_is_not_asked_for_again(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure__client_call *call = story_start(&story, &repeat);
+  call->retry.retryable_codes = SURE_CODE_BIT(SURE_RESOURCE_EXHAUSTED);
+  story_expect_request(&story, 1, 1);
+  story_refuse(&story, 1, 1, SURE_RESOURCE_EXHAUSTED, SURE_REASON_REPLY_LOST, 0);
+  struct sure__end end = story_ended(&story, call);
+  assert_int_equal(end.code, SURE_RESOURCE_EXHAUSTED);
+  assert_int_equal(end.attempts, 1);
+  story_end(&story);
+}
+
 static void settle_brings_the_reply_of_the_lost_attempt(void **state) {
   (void)state;
   struct story story;
@@ -496,6 +533,8 @@ int main(void) {
       cmocka_unit_test(lost_attempt_is_sent_again_under_its_number),
       cmocka_unit_test(answers_that_nothing_ran_are_not_applied),
       cmocka_unit_test(one_loose_attempt_among_undone_ones_is_settled),
+      cmocka_unit_test(key_of_another_request_proves_nothing_of_a_loose_attempt),
+      cmocka_unit_test(reply_that_is_too_large_is_not_asked_for_again),
       cmocka_unit_test(settle_brings_the_reply_of_the_lost_attempt),
       cmocka_unit_test(settle_asks_no_other_store),
       cmocka_unit_test(settle_asks_again_while_the_call_runs),
