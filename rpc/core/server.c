@@ -56,6 +56,9 @@ void sure__server_fini(struct sure__server *server) {
 }
 
 static void sweep(struct sure__server *server, uint64_t now_ms) {
+  if (server->is_draining) {
+    return; /* it ends: a task that came now could find the writer gone */
+  }
   uint32_t lease_ms = server->config.session_lease_ms;
   sure__timers_set(&server->timers, &server->sweep_timer, now_ms + lease_ms);
   struct sure__task *task = sure__task_new(server, SURE_STORE_SWEEP);

@@ -275,7 +275,7 @@ static void offer(struct sure__server *server, struct sure__peer *peer, struct s
     return;
   }
   call->op.fingerprint = sure__fingerprint(call->op.method, call->payload);
-  if (!is_exactly_once(call) && call->op.sequence < peer->session->watermark) {
+  if (call->op.sequence < peer->session->watermark) { /* its client has said so itself (S9) */
     sure__answer_refusal(server, peer, call->op.sequence, call->attempt, SURE_FAILED_PRECONDITION,
                          SURE_REASON_STALE, 0, "the call's result was acknowledged before");
     server->stats.stale++;

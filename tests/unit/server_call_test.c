@@ -284,6 +284,30 @@ static void a_shard_runs_so_many_calls_and_no_more(void **state) {
   client_fini(&many[1]);
 }
 
+/* The shell stops its writer when nothing is asked any more: nothing may be asked after that. */
+static void a_draining_server_asks_the_store_for_no_sweep(void **state) {
+  (void)state;
+  sure__server_drain(&driver.server);
+  driver_work(&driver);
+  driver_advance(&driver, 2 * (uint64_t)driver_config.session_lease_ms);
+  assert_int_equal(0, driver.asked[SURE_STORE_SWEEP]);
+}
+
+/* A call that its application has released; only its watermark was told, with a call that leaves
+ * no record. */
+static void an_acknowledged_number_is_stale_though_the_store_was_not_told(void **state) {
+  (void)state;
+  open_second();
+  struct sure__frame read = client_request(&b, DRIVER_READ, 2, "read");
+  read.request.watermark = 2;
+  client_send(&b, &read);
+  client_expect_response(&b, 2, SURE_OK, 0, 0);
+  client_call(&a, DRIVER_IN_STORE, 1, "charge");
+  client_expect_response(&a, 1, SURE_FAILED_PRECONDITION, SURE_REASON_STALE, 0);
+  assert_int_equal(0, driver.effects[1]);
+  client_fini(&b);
+}
+
 static void draining_refuses_new_calls_and_answers_running_ones(void **state) {
   (void)state;
   open_second();
@@ -449,6 +473,8 @@ int main(void) {
       TEST(a_deadline_that_has_passed_is_expired_and_not_run),
       TEST(a_connection_has_so_many_calls_and_no_more),
       TEST(a_shard_runs_so_many_calls_and_no_more),
+      TEST(a_draining_server_asks_the_store_for_no_sweep),
+      TEST(an_acknowledged_number_is_stale_though_the_store_was_not_told),
       TEST(draining_refuses_new_calls_and_answers_running_ones),
       TEST(accepted_comes_after_the_ack_delay_and_once),
       TEST(an_attempt_that_joins_late_is_accepted_as_well),
