@@ -278,7 +278,6 @@ static void offer(struct sure__server *server, struct sure__peer *peer, struct s
   if (call->op.sequence < peer->session->watermark) { /* its client has said so itself (S9) */
     sure__answer_refusal(server, peer, call->op.sequence, call->attempt, SURE_FAILED_PRECONDITION,
                          SURE_REASON_STALE, 0, "the call's result was acknowledged before");
-    server->stats.stale++;
     sure__call_free(server, call);
     return;
   }

@@ -305,6 +305,7 @@ static void an_acknowledged_number_is_stale_though_the_store_was_not_told(void *
   client_call(&a, DRIVER_IN_STORE, 1, "charge");
   client_expect_response(&a, 1, SURE_FAILED_PRECONDITION, SURE_REASON_STALE, 0);
   assert_int_equal(0, driver.effects[1]);
+  assert_int_equal(1, driver.server.stats.stale);
   client_fini(&b);
 }
 
