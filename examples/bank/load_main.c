@@ -245,6 +245,8 @@ int main(int argc, char **argv) {
   if (!load.journal) {
     return complain(load_options.journal, strerror(errno));
   }
+  /* Each line is in the file as soon as its payment has come to an end. */
+  setvbuf(load.journal, NULL, _IOLBF, 0);
   int status = run(&load);
   if (fclose(load.journal) != 0 || atomic_load(&load.journal_failed)) {
     return complain(load_options.journal, "can't be written");

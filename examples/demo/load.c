@@ -2,17 +2,12 @@
 
 #include <inttypes.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-#define CHARGES_A_LOAD 2000
 /* The server lives so long between two kills, and is away so long after one. */
 #define ALIVE_MS 400
 #define AWAY_MS  250
 #define LOOK_MS  10
-/* More intents than a load has. */
-#define INTENTS_APART 1000000
 
 int64_t load_now_ms(void) {
   struct timespec now;
@@ -59,39 +54,9 @@ static bool kill_server(struct cast *cast, struct sums *sums, const char **out_w
   return cast_start_server(cast, out_why);
 }
 
-/* The last line of a load's output is its result. */
-static bool read_result(struct child *load, char *out_line, size_t len) {
-  char line[1024];
-  bool found = false;
-  while (fgets(line, sizeof line, load->output) != NULL) {
-    found = true;
-    snprintf(out_line, len, "%s", line);
-  }
-  return found;
-}
-
-static bool add_result(struct child *load, struct sums *sums, const char **out_why) {
-  char line[1024] = "";
-  bool has_result = read_result(load, line, sizeof line);
-  int status = child_end(load, 0);
-  child_fini(load);
-  if (!has_result || status != 0) {
-    fprintf(stderr, "bank-demo: bank-load ended with status %d: %s\n", status, line);
-    *out_why = "a client could not bring all its payments to an end (see load.log)";
-    return false;
-  }
-  uint64_t connects = child_number(line, "connects");
-  sums->charges += child_number(line, "charges");
-  sums->replayed += child_number(line, "replayed");
-  sums->joined += child_number(line, "joined");
-  sums->settled += child_number(line, "settled");
-  sums->reconnects += connects > LOAD_CONNECTIONS ? connects - LOAD_CONNECTIONS : 0;
-  return true;
-}
-
 bool load_run_round(struct cast *cast, unsigned round, struct sums *sums, const char **out_why) {
   for (unsigned i = 0; i < LOADS; i++) {
-    if (!cast_start_load(cast, round, i, CHARGES_A_LOAD, out_why)) {
+    if (!cast_start_load(cast, i, round * LOADS + i, cast->proxy_url, out_why)) {
       return false;
     }
   }
@@ -101,40 +66,9 @@ bool load_run_round(struct cast *cast, unsigned round, struct sums *sums, const 
     }
   }
   for (int i = 0; i < LOADS; i++) {
-    if (!add_result(&cast->loads[i], sums, out_why)) {
+    if (!results_add(&cast->loads[i], &sums->results, out_why)) {
       return false;
     }
   }
   return true;
-}
-
-static bool append_journal(const char *path, uint64_t first_intent, FILE *out) {
-  char line[512];
-  FILE *in = fopen(path, "r");
-  if (in == NULL) {
-    return false;
-  }
-  while (fgets(line, sizeof line, in) != NULL) {
-    char *rest = NULL;
-    uint64_t intent = strtoull(line, &rest, 10);
-    fprintf(out, "%" PRIu64 "%s", first_intent + intent, rest);
-  }
-  bool read = ferror(in) == 0;
-  fclose(in);
-  return read;
-}
-
-bool load_join_journals(unsigned rounds, const char *path) {
-  FILE *out = fopen(path, "w");
-  if (out == NULL) {
-    return false;
-  }
-  bool joined = true;
-  for (unsigned i = 0; i < rounds * LOADS; i++) {
-    char journal[JOURNAL_NAME_LEN_MAX];
-    cast_journal_name(i / LOADS, i % LOADS, journal);
-    joined = joined && append_journal(journal, (uint64_t)i * INTENTS_APART, out);
-  }
-  joined = ferror(out) == 0 && joined;
-  return fclose(out) == 0 && joined;
 }

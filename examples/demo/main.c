@@ -25,8 +25,9 @@ struct verdict {
 };
 
 static bool has_happened(const struct sums *sums) {
-  return sums->charges >= CHARGES_MIN && sums->kills >= KILLS_MIN && sums->replayed > 0 &&
-         sums->joined > 0 && sums->settled > 0 && sums->reconnects >= sums->kills;
+  const struct results *results = &sums->results;
+  return results->charges >= CHARGES_MIN && sums->kills >= KILLS_MIN && results->replayed > 0 &&
+         results->joined > 0 && results->settled > 0 && results->reconnects >= sums->kills;
 }
 
 /* Rounds until everything has been seen; returns how many. */
@@ -42,7 +43,8 @@ static unsigned run_rounds(struct cast *cast, struct verdict *verdict) {
     fprintf(stderr,
             "bank-demo: %" PRIu64 " charges, %" PRIu64 " kills, %" PRIu64 " replayed, %" PRIu64
             " joined, %" PRIu64 " settled\n",
-            sums->charges, sums->kills, sums->replayed, sums->joined, sums->settled);
+            sums->results.charges, sums->kills, sums->results.replayed, sums->results.joined,
+            sums->results.settled);
   }
   return round;
 }
@@ -61,18 +63,18 @@ static const char *stop(struct cast *cast) {
   return child_end(&cast->server, SIGTERM) == 0 ? NULL : "the server did not end well";
 }
 
-static const char *audit(unsigned rounds, struct verdict *verdict) {
+static const char *audit(const struct cast *cast, unsigned rounds, struct verdict *verdict) {
   static const char journal[] = "journal";
-  if (!load_join_journals(rounds, journal)) {
+  if (!results_join_journals(rounds * LOADS, journal)) {
     return "the journals can't be joined";
   }
-  int status = cast_run_audit(journal, verdict->audit, sizeof verdict->audit);
+  int status = cast_run_audit(cast, journal, verdict->audit, sizeof verdict->audit);
   fprintf(stderr, "bank-demo: the audit: %s", verdict->audit);
   if (status != 0) {
     return status == 1 ? "the ledger is not clean" : "the audit can't be made";
   }
-  bool same = child_number(verdict->audit, "charges") == verdict->sums.charges &&
-              child_number(verdict->audit, "applied") == verdict->sums.charges;
+  bool same = child_number(verdict->audit, "charges") == verdict->sums.results.charges &&
+              child_number(verdict->audit, "applied") == verdict->sums.results.charges;
   if (!same) {
     return "the ledger does not hold each charge";
   }
@@ -89,12 +91,12 @@ static void run(struct cast *cast, struct verdict *verdict) {
     verdict->why = stop(cast);
   }
   if (verdict->why == NULL) {
-    verdict->why = audit(rounds, verdict);
+    verdict->why = audit(cast, rounds, verdict);
   }
 }
 
 static int print_verdict(const struct verdict *verdict) {
-  const struct sums *sums = &verdict->sums;
+  const struct results *results = &verdict->sums.results;
   if (verdict->why != NULL) {
     printf("SURE DEMO FAILED %s\n", verdict->why);
     return 1;
@@ -102,10 +104,10 @@ static int print_verdict(const struct verdict *verdict) {
   printf("SURE DEMO OK charges=%" PRIu64 " applied=%" PRIu64 " lost=%" PRIu64 " doubled=%" PRIu64
          " unknown=%" PRIu64 " kills=%" PRIu64 " replayed=%" PRIu64 " joined=%" PRIu64
          " settled=%" PRIu64 " reconnects=%" PRIu64 "\n",
-         sums->charges, child_number(verdict->audit, "applied"),
+         results->charges, child_number(verdict->audit, "applied"),
          child_number(verdict->audit, "lost"), child_number(verdict->audit, "doubled"),
-         child_number(verdict->audit, "unknown"), sums->kills, sums->replayed, sums->joined,
-         sums->settled, sums->reconnects);
+         child_number(verdict->audit, "unknown"), verdict->sums.kills, results->replayed,
+         results->joined, results->settled, results->reconnects);
   return fflush(stdout) == 0 ? 0 : 1;
 }
 
@@ -140,7 +142,12 @@ int main(int argc, char **argv) {
     printf("SURE DEMO FAILED can't make %s: %s\n", directory, strerror(errno));
     return 1;
   }
-  struct cast cast = {0};
+  struct cast cast = {.server_url = "ipc://server",
+                      .proxy_url = "ipc://proxy",
+                      .database = "bank.db",
+                      .loss = "0.01",
+                      .give_up_s = "40",
+                      .charges_a_load = 2000};
   struct verdict verdict = {0};
   run(&cast, &verdict);
   cast_fini(&cast);
