@@ -75,8 +75,11 @@ int sure__sqlite_connect(const struct sure__sqlite *store, sqlite3 **out_databas
     return code;
   }
   sqlite3_busy_timeout(*out_database, (int)store->options.busy_timeout_ms);
-  return sqlite3_exec(*out_database, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON", NULL,
-                      NULL, NULL);
+  /* Savepoints remember pages in memory: a temporary file may be one too many, or not fit. */
+  return sqlite3_exec(*out_database,
+                      "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                      "PRAGMA temp_store = MEMORY",
+                      NULL, NULL, NULL);
 }
 
 int sure__sqlite_connect_writer(struct sure__sqlite *store) {
@@ -159,8 +162,10 @@ static int draw_epoch(struct sure__sqlite *store) {
                           "INSERT INTO sure_owners SELECT value, 0 FROM sure_meta"
                           " WHERE name = 'server_epoch'",
                           NULL, NULL, NULL);
-  store->epoch = sure__sqlite_ask(store->database,
-                                  "SELECT value FROM sure_meta WHERE name = 'server_epoch'", 0);
+  if (code == SQLITE_OK) {
+    store->epoch = sure__sqlite_ask(store->database,
+                                    "SELECT value FROM sure_meta WHERE name = 'server_epoch'", 0);
+  }
   return code;
 }
 

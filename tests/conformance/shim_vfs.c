@@ -16,6 +16,11 @@ static enum shim_action armed_action;
 static int operations_left = -1; /* until it goes wrong; negative: never */
 static int syncs_to_fail;
 static bool fired;
+static enum shim_opening opening;
+
+void shim_set_opening(enum shim_opening new_opening) {
+  opening = new_opening;
+}
 
 void shim_arm(enum shim_action action, int n) {
   armed_action = action;
@@ -152,6 +157,14 @@ static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
                      int *out_flags) {
   (void)vfs;
   struct shim_file *shim = (struct shim_file *)file;
+  file->pMethods = NULL;
+  if (opening == SHIM_OPEN_NOTHING) {
+    return SQLITE_CANTOPEN;
+  }
+  if (opening == SHIM_OPEN_READONLY && (flags & SQLITE_OPEN_MAIN_DB) != 0) {
+    flags &= ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    flags |= SQLITE_OPEN_READONLY;
+  }
   shim->is_log = (flags & SQLITE_OPEN_WAL) != 0;
   int code = real_vfs->xOpen(real_vfs, name, real_of(file), flags, out_flags);
   file->pMethods = real_of(file)->pMethods != NULL ? &shim_methods : NULL;

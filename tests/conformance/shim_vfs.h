@@ -26,4 +26,8 @@ void shim_arm(enum shim_action action, int n);
 /* Whether it came to that. Nothing goes wrong from now on. */
 bool shim_disarm(void);
 
+/* How files are opened from now on. */
+enum shim_opening { SHIM_OPEN, SHIM_OPEN_READONLY, SHIM_OPEN_NOTHING };
+void shim_set_opening(enum shim_opening opening);
+
 #endif

@@ -161,6 +161,54 @@ static void a_kill_after_a_write_doubles_nothing(void **state) {
   each_is_once_after_death(SHIM_KILL_AFTER);
 }
 
+static void execute(sqlite3 *database, const char *sql) {
+  assert_int_equal(SQLITE_OK, sqlite3_exec(database, sql, NULL, NULL, NULL));
+}
+
+static void insert_many_rows(struct world *world, sqlite3 *database) {
+  (void)world;
+  execute(database, "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 20000)"
+                    " INSERT INTO charges (sequence) SELECT x FROM n");
+}
+
+static void change_all_rows(struct world *world, sqlite3 *database) {
+  (void)world;
+  execute(database, "UPDATE charges SET sequence = sequence + 1");
+}
+
+/* SQLite would remember the pages that a savepoint covers in a temporary file. */
+static void a_call_that_changes_many_pages_opens_no_file(void **state) {
+  (void)state;
+  struct world world;
+  start(&world);
+  world.behaviour.then = insert_many_rows;
+  assert_verdict(RECORDED, verdict_of(&world, op_call(&world, SESSION_A, 1)));
+  world.behaviour.then = change_all_rows;
+  shim_set_opening(SHIM_OPEN_NOTHING);
+  assert_verdict(RECORDED, verdict_of(&world, op_call(&world, SESSION_A, 2)));
+  shim_set_opening(SHIM_OPEN);
+  world_fini(&world);
+}
+
+static void a_read_only_file_is_refused_by_name_and_cause(void **state) {
+  (void)state;
+  struct world world;
+  char why[256] = "";
+  struct sure_store *store = NULL;
+  start(&world);
+  world_reopen(&world);
+  world.store = sure_store_free(world.store);
+  const struct sure_sqlite_store_options options = {.path = world.path, .vfs = SHIM_VFS_NAME};
+  shim_set_opening(SHIM_OPEN_READONLY);
+  enum sure_code code = sure_sqlite_store_open(&options, &store, why, sizeof why);
+  shim_set_opening(SHIM_OPEN);
+  assert_int_equal(SURE_PERMISSION_DENIED, code);
+  assert_null(store);
+  assert_non_null(strstr(why, world.path));
+  assert_non_null(strstr(why, "readonly"));
+  world_fini(&world);
+}
+
 int main(void) {
   shim_register();
   const struct CMUnitTest tests[] = {
@@ -171,6 +219,8 @@ int main(void) {
       cmocka_unit_test(a_full_disk_doubles_nothing),
       cmocka_unit_test(a_kill_before_a_write_doubles_nothing),
       cmocka_unit_test(a_kill_after_a_write_doubles_nothing),
+      cmocka_unit_test(a_call_that_changes_many_pages_opens_no_file),
+      cmocka_unit_test(a_read_only_file_is_refused_by_name_and_cause),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
