@@ -9,7 +9,7 @@ build_packages=(
   libnng-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libprotobuf-dev
   libsqlite3-dev libxxhash-dev libcmocka-dev libjansson-dev
 )
-check_packages=(clang clang-format clang-tidy libclang-rt-14-dev llvm-14)
+check_packages=(clang clang-format clang-tidy iproute2 libclang-rt-14-dev llvm-14)
 
 say() {
   printf '[%3d s] %s\n' $((SECONDS - started)) "$*"

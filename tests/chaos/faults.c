@@ -13,7 +13,7 @@
 #define CALM_MS_MIN 150
 #define CALM_MS_MAX 450
 /* The server can't book anything for so long: the disk is full for it, too. */
-#define STALLED_MS 250
+#define STALLED_MS 400
 /* For a disk that is full, or has room again, to show in the bookings. */
 #define NOTICED_MS_MAX 20000
 
@@ -236,9 +236,9 @@ void faults_list_missing(const struct stage *stage) {
     fprintf(stderr, "not run here: cutting links between network namespaces (not permitted); the "
                     "proxy is stopped and killed instead\n");
   }
-  if (stage->network.is_apart && !stage->network.is_lossy) {
-    fprintf(stderr, "not run here: loss, delay, reordering and duplication of packets (tc knows no "
-                    "netem); the proxy loses requests and replies\n");
+  if (stage->network.is_apart && stage->network.noise == NETWORK_QUIET) {
+    fprintf(stderr, "not run here: loss, delay, reordering and duplication of packets (neither "
+                    "netem nor TAP interfaces); the proxy loses requests and replies\n");
   }
   if (!stage->has_disk) {
     fprintf(stderr, "not run here: a full disk, a read-only disk (mounts are not permitted)\n");

@@ -100,6 +100,13 @@ static bool stop(struct stage *stage) {
          stage_fail(stage, "the server did not end well (see server.log)");
 }
 
+static void tell_of_packets(const struct wire_stats *wire) {
+  fprintf(stderr,
+          "the link: %" PRIu64 " packets, %" PRIu64 " lost, %" PRIu64 " doubled, %" PRIu64
+          " overtaken\n",
+          wire->frames, wire->lost, wire->doubled, wire->late);
+}
+
 static bool audit(struct stage *stage, char *line, size_t len) {
   static const char journal[] = "journal";
   if (!results_join_journals(stage->load_count, journal)) {
@@ -146,6 +153,9 @@ static int print_verdict(const struct stage *stage, const char *line) {
           "itself; %" PRIu64 " replies replayed, %" PRIu64 " calls settled\n",
           counts->client_kills, counts->limits, counts->exits, stage->results.replayed,
           stage->results.settled);
+  if (stage->network.noise == NETWORK_WIRE) {
+    tell_of_packets(&stage->network.wire);
+  }
   faults_list_missing(stage);
   if (stage->why != NULL) {
     printf("SURE CHAOS FAILED %s: ", stage->why);
@@ -166,7 +176,7 @@ static void took_too_long(int signal) {
 static void set_scene(struct stage *stage, bool apart) {
   if (apart && network_unshare()) {
     stage->has_disk = disk_mount();
-    (void)network_open(&stage->network);
+    (void)network_open(&stage->network, stage->random);
   }
   network_address(&stage->network, &stage->cast);
 }

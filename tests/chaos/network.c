@@ -55,32 +55,67 @@ static bool shell_at_server(const struct network *network, const char *line) {
   return enter(network, network->client_fd) && done;
 }
 
-static bool link_sides(const struct network *network) {
-  char pair[256];
-  snprintf(pair, sizeof pair,
-           "ip link set lo up && "
-           "ip link add chaos0 type veth peer name chaos1 netns /proc/%d/fd/%d",
+/* The link: a pair of interfaces, or two that a wire joins. */
+
+static bool link_by_veth(const struct network *network) {
+  char pair[128];
+  snprintf(pair, sizeof pair, "ip link add chaos0 type veth peer name chaos1 netns /proc/%d/fd/%d",
            (int)getpid(), network->server_fd);
-  return shell(pair) &&
-         shell("ip address add " CLIENT_ADDRESS "/30 dev chaos0 && ip link set chaos0 up") &&
+  return shell(pair);
+}
+
+static bool link_by_wire(struct network *network, uint64_t seed) {
+  int ends[2] = {wire_open_end("chaos0"), -1};
+  if (enter(network, network->server_fd)) {
+    ends[1] = wire_open_end("chaos1");
+  }
+  if (enter(network, network->client_fd) && ends[0] >= 0 && ends[1] >= 0 &&
+      wire_start(ends, seed, &network->wire)) {
+    return true;
+  }
+  for (int i = 0; i < 2; i++) {
+    if (ends[i] >= 0) {
+      close(ends[i]);
+    }
+  }
+  return false;
+}
+
+static bool start_netem(const struct network *network) {
+  return shell("tc qdisc add dev chaos0 root " NETEM) &&
+         shell_at_server(network, "tc qdisc add dev chaos1 root " NETEM);
+}
+
+static bool link_sides(struct network *network, uint64_t seed) {
+  bool has_netem = shell("tc qdisc add dev lo root netem && tc qdisc del dev lo root");
+  if (!has_netem && link_by_wire(network, seed)) {
+    network->noise = NETWORK_WIRE;
+    return true;
+  }
+  if (!link_by_veth(network)) {
+    return false;
+  }
+  network->noise = has_netem && start_netem(network) ? NETWORK_NETEM : NETWORK_QUIET;
+  return true;
+}
+
+static bool set_up_sides(const struct network *network) {
+  return shell("ip link set lo up && ip address add " CLIENT_ADDRESS "/30 dev chaos0 && "
+               "ip link set chaos0 up") &&
          shell_at_server(network, "ip link set lo up && ip address add " SERVER_ADDRESS
                                   "/30 dev chaos1 && ip link set chaos1 up");
 }
 
-bool network_open(struct network *network) {
+bool network_open(struct network *network, uint64_t seed) {
   network->client_fd = open_own_namespace();
-  if (unshare(CLONE_NEWNET) != 0) {
+  if (network->client_fd < 0 || unshare(CLONE_NEWNET) != 0) {
     return false;
   }
   network->server_fd = open_own_namespace();
   network->is_apart = true;
-  if (!enter(network, network->client_fd) || !link_sides(network)) {
-    network->is_apart = false;
-    return false;
-  }
-  network->is_lossy = shell("tc qdisc add dev chaos0 root " NETEM) &&
-                      shell_at_server(network, "tc qdisc add dev chaos1 root " NETEM);
-  return true;
+  network->is_apart =
+      enter(network, network->client_fd) && link_sides(network, seed) && set_up_sides(network);
+  return network->is_apart;
 }
 
 void network_address(const struct network *network, struct cast *cast) {

@@ -1,7 +1,7 @@
 /* The network between the clients and the server.
  *
  *     clients' namespace                        server's namespace
- *       bank-load, proxy   chaos0 ---veth--- chaos1   bank-server
+ *       bank-load, proxy   chaos0 -------- chaos1    bank-server
  *
  * The namespaces have no names: the kernel takes them away, with all that is in them, when the
  * last process in them ends, however it ends. Where they are not permitted, everybody is in the
@@ -11,13 +11,22 @@
 #define CHAOS_NETWORK_H
 
 #include "cast.h"
+#include "wire.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What the link does to packets besides being cut. */
+enum network_noise {
+  NETWORK_QUIET, /* nothing */
+  NETWORK_NETEM, /* it loses, delays, reorders and doubles them: tc's netem on a veth pair */
+  NETWORK_WIRE   /* the same, by a wire of our own, where the kernel has no netem */
+};
+
 struct network {
   bool is_apart; /* there are two namespaces and a link */
-  bool is_lossy; /* the link itself loses, delays, reorders and doubles packets */
+  enum network_noise noise;
+  struct wire_stats wire; /* with NETWORK_WIRE */
   int client_fd;
   int server_fd;
 };
@@ -25,7 +34,7 @@ struct network {
 /* Go into namespaces of our own, for mounts and the network. False if that is not permitted. */
 bool network_unshare(void);
 /* After that: make the server's side, and the link. False if that does not work. */
-bool network_open(struct network *network);
+bool network_open(struct network *network, uint64_t seed);
 
 /* Start the server, or the proxy, on its side. */
 bool network_start_server(const struct network *network, struct cast *cast, const char **out_why);

@@ -1,5 +1,7 @@
 #include "stage.h"
 
+#include "random.h"
+
 #include <signal.h>
 #include <string.h>
 #include <time.h>
@@ -12,12 +14,8 @@ int64_t stage_now_ms(void) {
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* splitmix64: the same seed makes the same faults. */
 uint64_t stage_dice(struct stage *stage, uint64_t min, uint64_t max) {
-  uint64_t x = stage->random += 0x9e3779b97f4a7c15;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return min + (x ^ (x >> 31)) % (max - min + 1);
+  return random_between(&stage->random, min, max);
 }
 
 bool stage_fail(struct stage *stage, const char *why) {
