@@ -118,14 +118,10 @@ void sure__server_store_done(struct sure__server *server, struct sure_store_op *
     sure__settle_answer(server, task);
     break;
   case SURE_STORE_ACK:
-    if (op->verdict == SURE_STORE_BUSY) {
-      sure__server_session_ack_failed(server, op);
-    }
-    break;
   case SURE_STORE_CLOSE:
   case SURE_STORE_RENEW:
   case SURE_STORE_SWEEP:
-    break; /* if it failed, garbage stays a while longer */
+    break; /* if it failed, garbage stays a while longer: the next one says the same again */
   }
   sure__task_free(server, task);
 }

@@ -81,10 +81,8 @@ struct sure__server_session {
   struct sure_session_id id;
   bool is_none;               /* mode NONE: calls without side effects only */
   bool is_closed;             /* the client said CLOSE_SESSION */
-  bool acks_always;           /* records of an earlier time may be there */
+  bool may_have_records;      /* or the store need not be told of acknowledgments */
   uint64_t watermark;         /* highest heard */
-  uint64_t watermark_stored;  /* highest submitted */
-  uint64_t recorded_max;      /* highest sequence that may have a record */
   struct sure__index running; /* struct sure_call by sequence */
   struct sure__list peers;
   struct sure__list to_ack; /* in server.to_ack */

@@ -256,9 +256,7 @@ static void admit(struct sure__server *server, struct sure__peer *peer, struct s
                             : server->config.message_len_max;
   sure__index_add(&session->running, &call->running, call->op.sequence);
   server->running_count++;
-  if (is_exactly_once(call) && call->op.sequence > session->recorded_max) {
-    session->recorded_max = call->op.sequence;
-  }
+  session->may_have_records = session->may_have_records || is_exactly_once(call);
   schedule_accept(server, call, now_ms);
   call->step = SURE__CALL_ADMITTED;
   sure__list_append(&server->actions.admitted, &call->link);

@@ -58,8 +58,6 @@ void sure__server_session_on_ack(struct sure__server *server, struct sure__peer 
 void sure__server_session_on_close(struct sure__server *server, struct sure__peer *peer);
 void sure__server_session_renew(struct sure__server *server, struct sure__server_session *session,
                                 uint64_t now_ms);
-/* An ACK did not reach the store: tell it again with the next batch. */
-void sure__server_session_ack_failed(struct sure__server *server, const struct sure_store_op *op);
 
 /* server_call.c */
 

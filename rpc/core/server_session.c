@@ -42,8 +42,7 @@ static struct sure__server_session *session_new(struct sure__server *server,
   }
   session->renew_timer.kind = SURE__TIMER_RENEW;
   session->watermark = 1;
-  session->watermark_stored = 1;
-  session->acks_always = !is_fresh;
+  session->may_have_records = id != NULL && !is_fresh;
   sure__index_init(&session->running);
   sure__list_init(&session->peers);
   if (id == NULL) {
@@ -100,8 +99,7 @@ void sure__server_session_hear_watermark(struct sure__server *server,
     return;
   }
   session->watermark = watermark;
-  bool may_free = session->acks_always || session->watermark_stored <= session->recorded_max;
-  if (may_free && !session->is_none && !sure__list_is_linked(&session->to_ack)) {
+  if (session->may_have_records && !sure__list_is_linked(&session->to_ack)) {
     sure__list_append(&server->to_ack, &session->to_ack);
   }
 }
@@ -112,7 +110,6 @@ static struct sure__task *new_ack(struct sure__server *server,
   if (task != NULL) {
     task->op.session = session->id;
     task->op.watermark = session->watermark;
-    session->watermark_stored = session->watermark;
   }
   return task;
 }
@@ -126,14 +123,6 @@ void sure__server_batch_end(struct sure__server *server) {
     if (task != NULL) {
       sure__task_submit(server, task);
     } /* otherwise a later watermark tells the same */
-  }
-}
-
-void sure__server_session_ack_failed(struct sure__server *server, const struct sure_store_op *op) {
-  struct sure__server_session *session = sure__server_session_find(server, &op->session);
-  if (session != NULL) {
-    session->watermark_stored = 1;
-    session->acks_always = true;
   }
 }
 

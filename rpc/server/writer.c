@@ -5,13 +5,16 @@
 #include "rpc/net/start.h"
 #include "rpc/server/shell.h"
 
+/* Tasks come first, as somebody may wait for ATTACH or SETTLE, but they never take the whole batch
+ * from calls that wait, too. */
 static size_t take_batch(struct sure_server *server) {
   struct sure__writer *writer = &server->writer;
   size_t count = 0;
   size_t max = server->options.batch_len_max;
+  size_t task_max = sure__list_is_empty(&writer->calls) || max == 1 ? max : max / 2;
   int64_t lease_now_ms = sure__clock_lease_ms();
   struct sure__list *link;
-  while (count < max && (link = sure__list_pop(&writer->tasks)) != NULL) {
+  while (count < task_max && (link = sure__list_pop(&writer->tasks)) != NULL) {
     struct sure__task *task = sure__container_of(link, struct sure__task, link);
     task->op.now_ms = lease_now_ms;
     writer->batch[count++] = &task->op;
