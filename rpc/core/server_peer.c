@@ -84,7 +84,9 @@ void sure__server_protocol_error(struct sure__server *server, struct sure__peer 
 void sure__server_lost(struct sure__server *server, struct sure__peer *peer) {
   peer->is_closing = true;
   peer->phase = SURE__PEER_CLOSED;
-  sure__call_drop_peer(server, peer);
+  sure__call_drop_waiters(peer);
+  sure__message_drop_peer(server, peer);
+  sure__assert(peer->call_count == 0 && "waiters and messages are all that was counted");
   struct sure__list *link;
   while ((link = sure__list_pop(&peer->tasks)) != NULL) {
     sure__container_of(link, struct sure__task, of_peer)->peer = NULL;
@@ -123,7 +125,7 @@ static void on_attached_frame(struct sure__server *server, struct sure__peer *pe
   }
   switch (frame->type) {
   case SURE__REQUEST:
-    sure__call_on_request(server, peer, frame, now_ms);
+    sure__message_on_request(server, peer, frame, now_ms);
     break;
   case SURE__ACK:
     sure__server_session_on_ack(server, peer, &frame->ack);

@@ -61,17 +61,25 @@ void sure__server_session_renew(struct sure__server *server, struct sure__server
 
 /* server_call.c */
 
-void sure__call_on_request(struct sure__server *server, struct sure__peer *peer,
-                           const struct sure__frame *frame, uint64_t now_ms);
+/* A request is here as a whole. The call object is consumed. */
+void sure__call_offer(struct sure__server *server, struct sure__peer *peer, struct sure_call *call,
+                      uint64_t now_ms);
 void sure__call_on_cancel(struct sure__server *server, struct sure__peer *peer,
                           const struct sure__frame *frame);
 void sure__call_store_done(struct sure__server *server, struct sure_call *call);
-/* The peer is gone: its waiters and unfinished messages go with it. */
-void sure__call_drop_peer(struct sure__server *server, struct sure__peer *peer);
+/* The peer is gone, and its waiters with it. */
+void sure__call_drop_waiters(struct sure__peer *peer);
 void sure__call_accept_timer_fired(struct sure__server *server, struct sure_call *call);
 /* The EXACTLY_ONCE call that runs under this number, or NULL. */
 struct sure_call *sure__call_find_running(const struct sure__server_session *session,
                                           uint64_t sequence);
+
+/* server_message.c */
+
+void sure__message_on_request(struct sure__server *server, struct sure__peer *peer,
+                              const struct sure__frame *frame, uint64_t now_ms);
+/* The peer is gone, and what had arrived of its unfinished messages with it. */
+void sure__message_drop_peer(struct sure__server *server, struct sure__peer *peer);
 
 /* server_call_object.c */
 
