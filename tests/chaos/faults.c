@@ -1,6 +1,6 @@
 /* Faults are cards of a deck. It is shuffled, played to its end, and shuffled again: each kind
- * comes, in an order that only the seed decides. Between two cards everything is in order for a
- * moment, so that calls get through and the next fault finds them in the middle. */
+ * comes, in an order that only the seed decides. Between two cards everything is in order until
+ * charges get through again, so that the next fault finds some in the middle. */
 #include "faults.h"
 
 #include "disk.h"
@@ -8,13 +8,15 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define CALM_MS_MIN 150
 #define CALM_MS_MAX 450
 /* The server can't book anything for so long: the disk is full for it, too. */
 #define STALLED_MS 400
-/* For a disk that is full, or has room again, to show in the bookings. */
+/* For a full disk, or the end of a fault, to show in the bookings. */
 #define NOTICED_MS_MAX 20000
 
 __attribute__((format(printf, 2, 3))) static void tell(const struct stage *stage,
@@ -32,6 +34,22 @@ __attribute__((format(printf, 2, 3))) static void tell(const struct stage *stage
 
 static int64_t time_between(struct stage *stage, uint64_t min_ms, uint64_t max_ms) {
   return (int64_t)stage_dice(stage, min_ms, max_ms);
+}
+
+/* Everything is in order: charges have to get through. */
+static bool calm_down(struct stage *stage) {
+  uint64_t before = stage_applied(stage);
+  int64_t give_up_at = stage_now_ms() + NOTICED_MS_MAX;
+  int64_t ms = time_between(stage, CALM_MS_MIN, CALM_MS_MAX);
+  do {
+    if (!stage_run(stage, ms)) {
+      return false;
+    }
+    if (stage_now_ms() > give_up_at) {
+      return stage_fail(stage, "nothing is booked though everything is in order");
+    }
+  } while (stage_applied(stage) <= before);
+  return true;
 }
 
 static bool play_kill(struct stage *stage) {
@@ -158,20 +176,27 @@ static bool play_files(struct stage *stage) {
   return stage_kill_client(stage) && play_limit(stage, RLIMIT_NOFILE, 8);
 }
 
-static bool play_memory(struct stage *stage) {
+/* The size of its address space, in pages; 0 if that can't be read. */
+static unsigned long pages_of(pid_t pid) {
   char path[64];
-  unsigned long pages = 0;
-  snprintf(path, sizeof path, "/proc/%d/statm", (int)stage->cast.server.pid);
+  char line[128] = "";
+  snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
   FILE *statm = fopen(path, "r");
-  bool read = statm != NULL && fscanf(statm, "%lu", &pages) == 1;
-  if (statm != NULL) {
-    fclose(statm);
+  if (statm == NULL) {
+    return 0;
   }
-  if (!read) {
+  bool read = fgets(line, sizeof line, statm) != NULL;
+  fclose(statm);
+  return read ? strtoul(line, NULL, 10) : 0;
+}
+
+static bool play_memory(struct stage *stage) {
+  rlim_t bytes = (rlim_t)pages_of(stage->cast.server.pid) * (rlim_t)sysconf(_SC_PAGESIZE);
+  if (bytes == 0) {
     return stage_fail(stage, "the server's size can't be read");
   }
-  tell(stage, "the server gets no more memory than its %lu MiB", pages * 4 / 1024);
-  return play_limit(stage, RLIMIT_AS, pages * 4096);
+  tell(stage, "the server gets no more memory than its %lu MiB", (unsigned long)(bytes >> 20));
+  return play_limit(stage, RLIMIT_AS, bytes);
 }
 
 struct card {
@@ -223,8 +248,7 @@ bool faults_play(struct stage *stage, unsigned seconds) {
     if (count == 0) {
       count = shuffle(stage, deck);
     }
-    if (!stage_run(stage, time_between(stage, CALM_MS_MIN, CALM_MS_MAX)) ||
-        !deck[--count]->play(stage)) {
+    if (!calm_down(stage) || !deck[--count]->play(stage)) {
       return false;
     }
   }
