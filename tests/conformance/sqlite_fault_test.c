@@ -4,8 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/conformance/shim_vfs.h"
 #include "tests/conformance/world.h"
+#include "tests/lib/shim_vfs.h"
 
 #define BATCH 4
 

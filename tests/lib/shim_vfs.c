@@ -1,14 +1,17 @@
-#include "tests/conformance/shim_vfs.h"
+#include "tests/lib/shim_vfs.h"
 
 #include <signal.h>
 #include <sqlite3.h>
 #include <stddef.h>
 #include <string.h>
 
+#include "tests/lib/unsynced.h"
+
 struct shim_file {
   sqlite3_file base;
   bool is_log;
-  void *real[]; /* the system's own file object */
+  const char *path; /* NULL: a temporary file */
+  void *real[];     /* the system's own file object */
 };
 
 static sqlite3_vfs *real_vfs;
@@ -17,6 +20,8 @@ static int operations_left = -1; /* until it goes wrong; negative: never */
 static int syncs_to_fail;
 static bool fired;
 static enum shim_opening opening;
+static bool is_stopped;
+static bool keeps_unsynced;
 
 void shim_set_opening(enum shim_opening new_opening) {
   opening = new_opening;
@@ -34,6 +39,22 @@ bool shim_disarm(void) {
   return fired;
 }
 
+void shim_stop(void) {
+  is_stopped = true;
+}
+
+void shim_resume(void) {
+  is_stopped = false;
+}
+
+bool shim_is_stopped(void) {
+  return is_stopped;
+}
+
+void shim_keep_unsynced(void) {
+  keeps_unsynced = true;
+}
+
 static sqlite3_file *real_of(sqlite3_file *file) {
   return (sqlite3_file *)((struct shim_file *)file)->real;
 }
@@ -47,7 +68,15 @@ static bool is_the_one(sqlite3_file *file) {
   return fired;
 }
 
+static void note(sqlite3_file *file, sqlite3_int64 offset, sqlite3_int64 len) {
+  const struct shim_file *shim = (struct shim_file *)file;
+  if (keeps_unsynced && shim->path != NULL) {
+    unsynced_note(shim->path, real_of(file), offset, len);
+  }
+}
+
 static int real_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 offset) {
+  note(file, offset, len);
   return real_of(file)->pMethods->xWrite(real_of(file), data, len, offset);
 }
 
@@ -73,24 +102,60 @@ static int misbehave(sqlite3_file *file, const void *data, int len, sqlite3_int6
     (void)real_write(file, data, len, offset);
     (void)raise(SIGKILL);
     break;
+  case SHIM_STOP_AFTER:
+    (void)real_write(file, data, len, offset);
+    /* fall through */
+  case SHIM_STOP:
+    shim_stop();
+    break;
   }
   return SQLITE_IOERR_WRITE;
 }
 
 static int shim_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 offset) {
-
+  if (is_stopped) {
+    return SQLITE_IOERR_WRITE;
+  }
   return is_the_one(file) ? misbehave(file, data, len, offset)
                           : real_write(file, data, len, offset);
 }
 
+static int shim_truncate(sqlite3_file *file, sqlite3_int64 size) {
+  sqlite3_int64 before = 0;
+  if (is_stopped || real_of(file)->pMethods->xFileSize(real_of(file), &before) != SQLITE_OK) {
+    return SQLITE_IOERR_TRUNCATE;
+  }
+  note(file, size, before > size ? before - size : 0);
+  return real_of(file)->pMethods->xTruncate(real_of(file), size);
+}
+
+static int real_sync(sqlite3_file *file, int flags) {
+  const struct shim_file *shim = (struct shim_file *)file;
+  int code = real_of(file)->pMethods->xSync(real_of(file), flags);
+  if (code == SQLITE_OK && keeps_unsynced && shim->path != NULL) {
+    unsynced_forget(shim->path);
+  }
+  return code;
+}
+
 static int shim_sync(sqlite3_file *file, int flags) {
+  if (is_stopped) {
+    return SQLITE_IOERR_FSYNC;
+  }
   bool wrong = is_the_one(file);
   if (wrong && armed_action == SHIM_KILL) {
     (void)raise(SIGKILL);
   }
-  int code = real_of(file)->pMethods->xSync(real_of(file), flags);
+  if (wrong && armed_action == SHIM_STOP) {
+    shim_stop();
+    return SQLITE_IOERR_FSYNC;
+  }
+  int code = real_sync(file, flags);
   if (wrong && armed_action == SHIM_KILL_AFTER) {
     (void)raise(SIGKILL);
+  }
+  if (wrong && armed_action == SHIM_STOP_AFTER) {
+    shim_stop();
   }
   if (((struct shim_file *)file)->is_log && syncs_to_fail > 0) {
     syncs_to_fail--;
@@ -105,7 +170,6 @@ static int shim_sync(sqlite3_file *file, int flags) {
     return real_of(file)->pMethods->x##name(real_of(file), __VA_ARGS__);                           \
   }
 PASS(Read, (sqlite3_file * file, void *data, int len, sqlite3_int64 offset), data, len, offset)
-PASS(Truncate, (sqlite3_file * file, sqlite3_int64 size), size)
 PASS(FileSize, (sqlite3_file * file, sqlite3_int64 *size), size)
 PASS(Lock, (sqlite3_file * file, int level), level)
 PASS(Unlock, (sqlite3_file * file, int level), level)
@@ -138,7 +202,7 @@ static const sqlite3_io_methods shim_methods = {
     .xClose = shim_Close,
     .xRead = shim_Read,
     .xWrite = shim_write,
-    .xTruncate = shim_Truncate,
+    .xTruncate = shim_truncate,
     .xSync = shim_sync,
     .xFileSize = shim_FileSize,
     .xLock = shim_Lock,
@@ -166,9 +230,19 @@ static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
     flags |= SQLITE_OPEN_READONLY;
   }
   shim->is_log = (flags & SQLITE_OPEN_WAL) != 0;
+  shim->path = name; /* which SQLite keeps as long as the file is open */
   int code = real_vfs->xOpen(real_vfs, name, real_of(file), flags, out_flags);
   file->pMethods = real_of(file)->pMethods != NULL ? &shim_methods : NULL;
   return code;
+}
+
+static int shim_delete(sqlite3_vfs *vfs, const char *name, int sync_directory) {
+  (void)vfs;
+  if (is_stopped) {
+    return SQLITE_IOERR_DELETE;
+  }
+  unsynced_forget(name);
+  return real_vfs->xDelete(real_vfs, name, sync_directory);
 }
 
 void shim_register(void) {
@@ -178,5 +252,6 @@ void shim_register(void) {
   shim.zName = SHIM_VFS_NAME;
   shim.szOsFile = (int)sizeof(struct shim_file) + real_vfs->szOsFile;
   shim.xOpen = shim_open;
+  shim.xDelete = shim_delete;
   (void)sqlite3_vfs_register(&shim, 0);
 }
