@@ -58,6 +58,10 @@ static enum sure_code perform(const uint64_t *store_number, struct sure_call *ca
   if (sim.plan.store_mode == STORE_SQLITE && !ledger_insert(call->transaction, deed_number)) {
     return sure_call_fail(call, SURE_UNAVAILABLE, "the ledger can't be written");
   }
+  if (!sim.is_healed && chance_permille(sim.plan.leave_permille)) {
+    sim_fault("a handler leaves the transaction");
+    ledger_leave(call->transaction);
+  }
   struct origin origin = {.session = call->op.session, .sequence = call->op.sequence};
   model_apply(deed, &origin, *store_number, hash_reply(reply));
   return SURE_OK;

@@ -5,6 +5,8 @@
 #include <sure/sqlite.h>
 #include <unistd.h>
 
+#include "tests/lib/shim_vfs.h"
+#include "tests/sim/disk.h"
 #include "tests/sim/model.h"
 #include "tests/sim/sim.h"
 
@@ -23,6 +25,7 @@ void ledger_begin(void) {
   const char *directory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
   (void)snprintf(path, sizeof path, "%s/sure-sim-%ld.db", directory, (long)getpid());
   remove_files();
+  disk_begin();
 }
 
 void ledger_end(void) {
@@ -43,6 +46,7 @@ struct sure_store *ledger_open_store(void) {
   struct sure_store *store = NULL;
   struct sure_sqlite_store_options options = {
       .path = path,
+      .vfs = SHIM_VFS_NAME,
       .schema = make_table,
       .session_records_max = sim.plan.session_records_max,
   };
@@ -53,6 +57,50 @@ struct sure_store *ledger_open_store(void) {
   return store;
 }
 
+static uint64_t ask(sqlite3 *database, const char *sql) {
+  sqlite3_stmt *statement = NULL;
+  uint64_t value = 0;
+  if (sqlite3_prepare_v2(database, sql, -1, &statement, NULL) == SQLITE_OK &&
+      sqlite3_step(statement) == SQLITE_ROW) {
+    value = (uint64_t)sqlite3_column_int64(statement, 0);
+  }
+  sqlite3_finalize(statement);
+  return value;
+}
+
+/* A transaction that writes comes first: what a dead server has left in the log either counts by
+ * then or is overwritten. */
+static sqlite3 *open_to_judge(void) {
+  sqlite3 *database = NULL;
+  if (sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, SHIM_VFS_NAME) != SQLITE_OK ||
+      sqlite3_exec(database,
+                   "CREATE TABLE IF NOT EXISTS judged (n INTEGER); INSERT INTO judged VALUES (1)",
+                   NULL, NULL, NULL) != SQLITE_OK) {
+    sim_fail("the ledger can't be judged: %s", sqlite3_errmsg(database));
+  }
+  sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+  return database;
+}
+
+static uint64_t count_deed(void *database, uint64_t deed) {
+  char sql[80];
+  (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM effects WHERE deed = %llu",
+                 (unsigned long long)deed);
+  return ask(database, sql);
+}
+
+void ledger_judge(void) {
+  sqlite3 *database = open_to_judge();
+  model_judge(count_deed, database);
+  sqlite3_close(database);
+}
+
+/* An INSERT that fails and takes the transaction with it, as its conflict clause says. */
+void ledger_leave(void *transaction) {
+  (void)sqlite3_exec(transaction, "INSERT OR ROLLBACK INTO effects VALUES (NULL)", NULL, NULL,
+                     NULL);
+}
+
 bool ledger_insert(void *transaction, uint64_t deed) {
   char sql[80];
   (void)snprintf(sql, sizeof sql, "INSERT INTO effects VALUES (%llu)", (unsigned long long)deed);
@@ -60,15 +108,7 @@ bool ledger_insert(void *transaction, uint64_t deed) {
 }
 
 uint64_t ledger_count(void *transaction) {
-  sqlite3_stmt *statement = NULL;
-  uint64_t count = 0;
-  if (sqlite3_prepare_v2(transaction, "SELECT count(*) FROM effects", -1, &statement, NULL) ==
-          SQLITE_OK &&
-      sqlite3_step(statement) == SQLITE_ROW) {
-    count = (uint64_t)sqlite3_column_int64(statement, 0);
-  }
-  sqlite3_finalize(statement);
-  return count;
+  return ask(transaction, "SELECT count(*) FROM effects");
 }
 
 static void compare(void *user, void *transaction) {

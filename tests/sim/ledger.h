@@ -8,6 +8,10 @@
 /* A new, empty file for this run. */
 void ledger_begin(void);
 struct sure_store *ledger_open_store(void);
+/* Tell the model what became of the batches of a server that died in them. */
+void ledger_judge(void);
+/* What a handler must not do: SQLite leaves the transaction. */
+void ledger_leave(void *transaction);
 /* In the transaction of a handler. */
 bool ledger_insert(void *transaction, uint64_t deed);
 uint64_t ledger_count(void *transaction);

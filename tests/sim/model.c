@@ -135,6 +135,16 @@ void model_decide(const void *owner, bool is_committed) {
   drop_staged(owner);
 }
 
+void model_judge(uint64_t (*count)(void *user, uint64_t deed), void *user) {
+  for (size_t i = 0; i < staged_count; i++) {
+    struct deed *deed = staged[i].deed;
+    if (count(user, deed->number) > deed->effect_count) {
+      take_effect(deed, &staged[i].effect);
+    }
+  }
+  staged_count = 0;
+}
+
 /* ---- answers ---- */
 
 static const struct effect *find_effect(const struct deed *deed, const struct answer *answer) {

@@ -55,6 +55,8 @@ void model_apply(struct deed *deed, const struct origin *origin, uint64_t store,
 void model_begin(const void *owner);
 void model_end(void);
 void model_decide(const void *owner, bool is_committed);
+/* For what nobody has decided: whether it happened is asked of those who can count it. */
+void model_judge(uint64_t (*count)(void *user, uint64_t deed), void *user);
 
 /* What an application was told. `store` is the life of the store that the call went to. */
 struct answer {

@@ -50,6 +50,13 @@ static void plan_store(struct plan *plan) {
   plan->failed_permille = perhaps(1, 20);
 }
 
+/* What only real files have. */
+static void plan_disk(struct plan *plan) {
+  plan->disk_permille = perhaps(1, 300);
+  plan->power_permille = perhaps(1, 20);
+  plan->leave_permille = perhaps(1, 50);
+}
+
 static void plan_work(struct plan *plan) {
   static const uint32_t volatile_modes[] = {SURE_RUN_AUTO, SURE_RUN_TX, SURE_RUN_POOL,
                                             SURE_RUN_INLINE};
@@ -91,4 +98,7 @@ void plan_make(struct plan *plan) {
   plan_store(plan);
   plan_work(plan);
   plan_options(plan);
+  if (sim.uses_sqlite) {
+    plan_disk(plan);
+  }
 }

@@ -49,6 +49,9 @@ struct plan {
   uint32_t full_permille;
   uint32_t void_permille;   /* a run is undone and repeated (S21) */
   uint32_t failed_permille; /* of batches: the store breaks, with or without a commit before */
+  uint32_t disk_permille;   /* SQLite: batches in which the disk does something wrong */
+  uint32_t power_permille;  /* SQLite: batches after which the power goes */
+  uint32_t leave_permille;  /* SQLite: handlers that make it leave the transaction */
 
   /* The bank. */
   uint32_t handler_ms;

@@ -7,6 +7,8 @@
 #include "rpc/net/clock.h"
 #include "rpc/server/shell.h"
 #include "tests/sim/bank.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/ledger.h"
 #include "tests/sim/network.h"
 
 enum { BATCH_MAX = 64 };
@@ -65,7 +67,9 @@ void server_crash(struct server_node *node, bool is_silent) {
   network_process_ended(&node->process, is_silent);
   process_end(&node->process);
   if (sim.plan.store_mode == STORE_VOLATILE || sim.plan.store_mode == STORE_SQLITE) {
+    disk_stop(); /* the dead do not tidy up */
     node->store = sim_store_close(node->store);
+    disk_resume();
   }
 }
 
@@ -273,6 +277,16 @@ static void decided(void *user, struct sure_store_op *const *ops, size_t count) 
   (void)count;
 }
 
+static void restart(void *thing, uint64_t number) {
+  (void)number;
+  server_start(thing);
+}
+
+static void crash_and_restart(struct server_node *node) {
+  server_crash(node, false);
+  event_at(sim.now_ms + chance_below(sim.plan.server_down_ms + 1), NULL, restart, node, 0);
+}
+
 /* The store breaks: with the commit, before or after it. The process ends, as its shell demands
  * (S20); nobody hears of the batch. */
 static bool breaks(struct server_node *node, bool has_committed) {
@@ -282,31 +296,53 @@ static bool breaks(struct server_node *node, bool has_committed) {
   sim_fault("the store of server %u fails %s a commit", node->number,
             has_committed ? "after" : "before");
   sim.coverage[COVER_COMMIT_UNHEARD] += has_committed;
-  server_crash(node, false);
+  crash_and_restart(node);
   return true;
 }
 
-static void restart(void *thing, uint64_t number) {
-  (void)number;
-  server_start(thing);
+/* Servers with the same files are on the same machine. */
+static bool loses_power(void) {
+  if (sim.is_healed || !chance_permille(sim.plan.power_permille)) {
+    return false;
+  }
+  sim_fault("the power goes");
+  for (unsigned i = 0; i < sim.plan.server_count; i++) {
+    if (servers[i].server != NULL) {
+      crash_and_restart(&servers[i]);
+    }
+  }
+  disk_lose_power();
+  return true;
+}
+
+/* Has the server end of which the store says, or can't say any more, that it is broken (S20). The
+ * power may go at that very moment. */
+static bool ends_with_store(struct server_node *node) {
+  bool is_broken = node->store->is_broken;
+  if (is_broken) {
+    sim_trace("server %u ends with its store", node->number);
+    crash_and_restart(node);
+  }
+  bool is_over = loses_power() || is_broken;
+  if (is_broken) {
+    ledger_judge();
+  }
+  return is_over;
 }
 
 static void batch_commits(void *thing, uint64_t number) {
   struct server_node *node = thing;
+  struct sure_server *server = node->server;
   (void)number;
-  bool is_over = breaks(node, false);
-  if (!is_over) {
-    struct sure_server *server = node->server;
-    server->writer.batch_count++;
-    server->store->ops->submit(server->store, server->writer.batch, node->batch_count, decided,
-                               NULL);
-    is_over = breaks(node, true);
-  }
-  if (is_over) {
-    event_at(sim.now_ms + chance_below(sim.plan.server_down_ms + 1), NULL, restart, node, 0);
+  if (breaks(node, false)) {
     return;
   }
-  event_at(sim.now_ms + chance_below(sim.plan.answer_ms + 1), &node->process, batch_heard, node, 0);
+  server->writer.batch_count++;
+  server->store->ops->submit(server->store, server->writer.batch, node->batch_count, decided, NULL);
+  if (!ends_with_store(node) && !breaks(node, true)) {
+    event_at(sim.now_ms + chance_below(sim.plan.answer_ms + 1), &node->process, batch_heard, node,
+             0);
+  }
 }
 
 static void batch_begins(void *thing, uint64_t number) {

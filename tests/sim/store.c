@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/sim/disk.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/model.h"
 
@@ -82,10 +83,16 @@ static void submit_inner(struct sim_store *store, struct sure_store_op *const *o
       ops[i]->run_user = &runs[i];
     }
   }
+  disk_batch_begins();
   store->inner->ops->submit(store->inner, ops, count, nothing, NULL);
+  disk_batch_ends();
+  store->is_broken = disk_is_stopped();
   for (size_t i = 0; i < count; i++) {
     ops[i]->run = runs[i].fn;
     ops[i]->run_user = runs[i].user;
+    store->is_broken = store->is_broken || ops[i]->verdict == SURE_STORE_FAILED;
+  }
+  for (size_t i = 0; i < count && !store->is_broken; i++) {
     tell_model(ops[i]);
   }
   process_enter(caller);

@@ -11,6 +11,7 @@ struct sim_store {
   struct sure_store base;
   struct sure_store *inner;
   struct process memory; /* what the store's memory belongs to */
+  bool is_broken;        /* the last batch failed: what became of it is not known */
   uint64_t number;       /* names this life of it; never the same twice */
 };
 
