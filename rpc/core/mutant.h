@@ -25,12 +25,24 @@
   X(RETRY_TO_ANOTHER_STORE, "S2")                                                                  \
   X(SETTLE_IN_ANOTHER_STORE, "S2")                                                                 \
   X(SEQUENCE_REUSED, "S3")                                                                         \
-  X(AT_MOST_ONCE_RETRIED, "protocol 5.1")
+  X(AT_MOST_ONCE_RETRIED, "protocol 5.1")                                                          \
+  X(ATTEMPT_TAKEN_FOR_CALL_ID, "S3")
+
+/* Those in the SQLite store. */
+#define SURE__MUTANT_SQLITE_LIST(X)                                                                \
+  X(WATERMARK_NOT_DURABLE, "S9")                                                                   \
+  X(KEY_FREED_BY_WATERMARK, "S13")                                                                 \
+  X(SESSION_NOT_READ_WITH_CLAIM, "S6")                                                             \
+  X(RECORD_IN_SECOND_TRANSACTION, "S6")                                                            \
+  X(REPLY_BEFORE_COMMIT, "S20")                                                                    \
+  X(COMMIT_ERROR_IS_NOT_APPLIED, "S20")                                                            \
+  X(AUTOCOMMIT_NOT_CHECKED, "S21")                                                                 \
+  X(SYNCHRONOUS_OFF, "S22")
 
 enum sure__mutant {
   SURE__MUTANT_NONE,
 #define SURE__MUTANT_ENUM(name, rule) SURE__MUTANT_##name,
-  SURE__MUTANT_LIST(SURE__MUTANT_ENUM)
+  SURE__MUTANT_LIST(SURE__MUTANT_ENUM) SURE__MUTANT_SQLITE_LIST(SURE__MUTANT_ENUM)
 #undef SURE__MUTANT_ENUM
 };
 

@@ -3,6 +3,7 @@
 
 #include "rpc/core/assert.h"
 #include "rpc/core/memory.h"
+#include "rpc/core/mutant.h"
 #include "rpc/core/server_private.h"
 
 /* Messages that may gather on one connection at a time, in multiples of the largest one. */
@@ -78,9 +79,9 @@ static void continue_message(struct sure__server *server, struct sure__peer *pee
   }
 }
 
-/* False: there is no memory; `call` is freed. */
+/* False: there is no memory. */
 static bool take_header(struct sure_call *call, const struct sure__frame *frame, uint64_t now_ms) {
-  call->op.sequence = frame->sequence;
+  call->op.sequence = SURE__MUTANT(ATTEMPT_TAKEN_FOR_CALL_ID) ? frame->attempt : frame->sequence;
   call->op.method = frame->request.method;
   call->attempt = frame->attempt;
   atomic_store(&call->deadline_ms, now_ms + frame->request.timeout_ms);

@@ -16,6 +16,7 @@
  * later.
  */
 #include "rpc/core/assert.h"
+#include "rpc/core/mutant.h"
 #include "rpc/store/sqlite_store.h"
 
 /* How often an op alone is tried whose COMMIT fails and is found undone. */
@@ -147,7 +148,7 @@ static enum outcome commit(struct sure__sqlite *store) {
     return COMMITTED;
   }
   roll_back(store);
-  switch (primary(store->error)) {
+  switch (SURE__MUTANT(COMMIT_ERROR_IS_NOT_APPLIED) ? SQLITE_BUSY : primary(store->error)) {
   case SQLITE_BUSY:
     return HELD;
   case SQLITE_CONSTRAINT:
@@ -183,8 +184,10 @@ static enum outcome attempt(struct sure__sqlite *store, struct sure_store_op *co
     return VOID;
   }
   enum outcome outcome = commit(store);
-  sure__sqlite_sessions_drop(store);
-  return outcome;
+  if (!SURE__MUTANT(SESSION_NOT_READ_WITH_CLAIM)) {
+    sure__sqlite_sessions_drop(store);
+  }
+  return SURE__MUTANT(REPLY_BEFORE_COMMIT) ? COMMITTED : outcome;
 }
 
 /* Why an op fails whose transaction, with nothing else in it, was rolled back. */

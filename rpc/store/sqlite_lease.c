@@ -1,5 +1,6 @@
 /* The ops on sessions. They work on the session as the batch sees it, which is written back before
  * the commit. */
+#include "rpc/core/mutant.h"
 #include "rpc/store/sqlite_store.h"
 
 /* What one SWEEP does at most: the writer is held meanwhile. */
@@ -65,6 +66,9 @@ static bool release(struct sure__sqlite *store, struct sure__sqlite_session *ses
     return false;
   }
   session->row_count -= (uint64_t)sqlite3_changes64(store->database);
+  if (SURE__MUTANT(KEY_FREED_BY_WATERMARK)) {
+    (void)sqlite3_exec(store->database, "DELETE FROM sure_keys", NULL, NULL, NULL);
+  }
   return true;
 }
 

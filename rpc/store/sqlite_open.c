@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "rpc/core/memory.h"
+#include "rpc/core/mutant.h"
 #include "rpc/store/sqlite_store.h"
 
 #define BUSY_TIMEOUT_MS_DEFAULT 1000
@@ -75,11 +76,15 @@ int sure__sqlite_connect(const struct sure__sqlite *store, sqlite3 **out_databas
     return code;
   }
   sqlite3_busy_timeout(*out_database, (int)store->options.busy_timeout_ms);
+  const char *synchronous =
+      SURE__MUTANT(SYNCHRONOUS_OFF) ? "PRAGMA synchronous = OFF" : "PRAGMA synchronous = FULL";
+  code = sqlite3_exec(*out_database, synchronous, NULL, NULL, NULL);
+  if (code != SQLITE_OK) {
+    return code;
+  }
   /* Savepoints remember pages in memory: a temporary file may be one too many, or not fit. */
-  return sqlite3_exec(*out_database,
-                      "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                      "PRAGMA temp_store = MEMORY",
-                      NULL, NULL, NULL);
+  return sqlite3_exec(*out_database, "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY", NULL,
+                      NULL, NULL);
 }
 
 int sure__sqlite_connect_writer(struct sure__sqlite *store) {

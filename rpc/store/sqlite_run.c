@@ -3,6 +3,7 @@
  * BEGIN IMMEDIATE holds the write lock from before the first look, so that claim and record of a
  * CALL are one INSERT at the end (S6). */
 #include "rpc/core/assert.h"
+#include "rpc/core/mutant.h"
 #include "rpc/store/sqlite_store.h"
 
 static bool is_keyed(const struct sure_store_op *op) {
@@ -63,7 +64,7 @@ static bool run(struct sure__sqlite *store, struct sure_store_op *op, bool *out_
   store->guard = SURE__GUARD_OFF;
   int code = sqlite3_extended_errcode(store->database);
   enum sure__sqlite_state state = sure__sqlite_inspect(store->database);
-  if (state == SURE__SQLITE_LEFT) {
+  if (state == SURE__SQLITE_LEFT && !SURE__MUTANT(AUTOCOMMIT_NOT_CHECKED)) {
     /* SQLite itself ends a transaction when disk, memory or I/O fails in it. */
     bool by_system = (code & 0xff) == SQLITE_FULL || (code & 0xff) == SQLITE_NOMEM ||
                      (code & 0xff) == SQLITE_IOERR;
@@ -92,6 +93,9 @@ bool sure__sqlite_call(struct sure__sqlite *store, struct sure_store_op *op) {
   bool applied = op->record.code == SURE_OK && !spoilt;
   if (!applied && !sure__sqlite_run_plain(store, SURE__SQL_ROLLBACK_TO)) {
     return false;
+  }
+  if (SURE__MUTANT(RECORD_IN_SECOND_TRANSACTION)) {
+    (void)sqlite3_exec(store->database, "COMMIT; BEGIN; SAVEPOINT sure_call", NULL, NULL, NULL);
   }
   bool record_it = op->record_wanted && !spoilt && (applied || keep);
   if (record_it && !insert(store, op, session, SURE__ROW_RECORD)) {

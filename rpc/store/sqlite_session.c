@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "rpc/core/memory.h"
+#include "rpc/core/mutant.h"
 #include "rpc/core/wire.h"
 #include "rpc/store/sqlite_store.h"
 
@@ -150,7 +151,8 @@ static bool write_back(struct sure__sqlite *store, const struct sure__sqlite_ses
   sure__sqlite_bind_int(store, statement, 1, session->handle);
   sure__sqlite_bind_int(store, statement, 2, session->fenced);
   sure__sqlite_bind_int(store, statement, 3, session->stamp_ms);
-  sure__sqlite_bind_int(store, statement, 4, (int64_t)acked->base);
+  sure__sqlite_bind_int(store, statement, 4,
+                        SURE__MUTANT(WATERMARK_NOT_DURABLE) ? 0 : (int64_t)acked->base);
   sure__sqlite_bind_bytes(store, statement, 5,
                           (struct sure_bytes){.data = blob, .len = acked->count * RUN_LEN});
   sure__sqlite_bind_int(store, statement, 6, (int64_t)session->row_count);

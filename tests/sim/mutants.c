@@ -14,9 +14,13 @@ enum sure__mutant sure__mutant;
 static const struct {
   const char *name;
   const char *rule;
+  bool needs_sqlite;
 } mutants[] = {
-#define MUTANT_ROW(name, rule) {#name, rule},
+#define MUTANT_ROW(name, rule) {#name, rule, false},
     SURE__MUTANT_LIST(MUTANT_ROW)
+#undef MUTANT_ROW
+#define MUTANT_ROW(name, rule) {#name, rule, true},
+        SURE__MUTANT_SQLITE_LIST(MUTANT_ROW)
 #undef MUTANT_ROW
 };
 
@@ -38,7 +42,7 @@ static void hunt(enum sure__mutant mutant, int out) {
     if (write(out, &finding, sizeof finding) != sizeof finding) {
       break;
     }
-    sim_run(finding.seed, false, NULL);
+    sim_run(finding.seed, mutants[mutant - 1].needs_sqlite, NULL);
     finding.is_caught = sim.has_failed;
     memcpy(finding.reason, sim.reason, sizeof finding.reason);
   }
