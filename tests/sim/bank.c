@@ -60,6 +60,7 @@ static enum sure_code perform(const uint64_t *store_number, struct sure_call *ca
   }
   if (!sim.is_healed && chance_permille(sim.plan.leave_permille)) {
     sim_fault("a handler leaves the transaction");
+    sim.coverage[COVER_BATCH_VOID]++;
     ledger_leave(call->transaction);
   }
   struct origin origin = {.session = call->op.session, .sequence = call->op.sequence};

@@ -24,6 +24,8 @@ static const struct {
 
 static const char *armed; /* what may go wrong in this batch; NULL: nothing */
 
+static bool has_misbehaved; /* in the batch before */
+
 void disk_begin(void) {
   static bool is_registered;
   if (!is_registered) {
@@ -46,10 +48,15 @@ void disk_batch_begins(void) {
 }
 
 void disk_batch_ends(void) {
-  if (armed != NULL && shim_disarm()) {
+  has_misbehaved = armed != NULL && shim_disarm();
+  if (has_misbehaved) {
     sim_fault("disk: %s", armed);
   }
   armed = NULL;
+}
+
+bool disk_has_misbehaved(void) {
+  return has_misbehaved;
 }
 
 bool disk_is_stopped(void) {
@@ -64,6 +71,18 @@ void disk_resume(void) {
   shim_resume();
 }
 
+/* None, all, or some: what a disk wrote of itself before it was asked to. */
+static uint64_t kept(uint64_t limit) {
+  switch (chance_below(3)) {
+  case 0:
+    return 0;
+  case 1:
+    return limit - 1;
+  default:
+    return chance_below(limit);
+  }
+}
+
 void disk_lose_power(void) {
-  unsynced_lose(chance_below);
+  unsynced_lose(kept);
 }

@@ -10,6 +10,8 @@ void disk_begin(void);
 /* Around a batch. Something may go wrong in between. */
 void disk_batch_begins(void);
 void disk_batch_ends(void);
+/* Something did, in the batch before. */
+bool disk_has_misbehaved(void);
 /* The server died in the batch. */
 bool disk_is_stopped(void);
 /* Nothing is written any more, until disk_resume. */

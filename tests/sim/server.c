@@ -300,9 +300,11 @@ static bool breaks(struct server_node *node, bool has_committed) {
   return true;
 }
 
-/* Servers with the same files are on the same machine. */
+/* Servers with the same files are on the same machine. A disk that fails and then the power is what
+ * hurts most, so it happens more often. */
 static bool loses_power(void) {
-  if (sim.is_healed || !chance_permille(sim.plan.power_permille)) {
+  uint32_t permille = sim.plan.power_permille * (disk_has_misbehaved() ? 20 : 1);
+  if (sim.is_healed || !chance_permille(permille)) {
     return false;
   }
   sim_fault("the power goes");
