@@ -32,7 +32,8 @@
 #define SURE__MUTANT_SQLITE_LIST(X)                                                                \
   X(WATERMARK_NOT_DURABLE, "S9")                                                                   \
   X(KEY_FREED_BY_WATERMARK, "S13")                                                                 \
-  X(SESSION_NOT_READ_WITH_CLAIM, "S6")                                                             \
+  X(SESSION_VALIDATED_BEFORE_CLAIM, "S6")                                                          \
+  X(SESSION_KEPT_AFTER_COMMIT, "S6")                                                               \
   X(RECORD_IN_SECOND_TRANSACTION, "S6")                                                            \
   X(REPLY_BEFORE_COMMIT, "S20")                                                                    \
   X(COMMIT_ERROR_IS_NOT_APPLIED, "S20")                                                            \

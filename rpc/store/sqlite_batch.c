@@ -184,7 +184,7 @@ static enum outcome attempt(struct sure__sqlite *store, struct sure_store_op *co
     return VOID;
   }
   enum outcome outcome = commit(store);
-  if (!SURE__MUTANT(SESSION_NOT_READ_WITH_CLAIM)) {
+  if (!SURE__MUTANT(SESSION_KEPT_AFTER_COMMIT)) {
     sure__sqlite_sessions_drop(store);
   }
   return SURE__MUTANT(REPLY_BEFORE_COMMIT) ? COMMITTED : outcome;

@@ -32,7 +32,7 @@ static bool admit(struct sure__sqlite *store, struct sure_store_op *op,
     op->verdict = SURE_STORE_STALE;
     return true;
   }
-  if (session->fenced) {
+  if (session->fenced && !SURE__MUTANT(SESSION_VALIDATED_BEFORE_CLAIM)) {
     op->verdict = SURE_STORE_LOST;
     return true;
   }

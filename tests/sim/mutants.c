@@ -69,17 +69,26 @@ static struct finding find(enum sure__mutant mutant) {
   return finding;
 }
 
+/* As a row of the table in docs/testing.md. */
+static void tell(size_t i, const struct finding *finding) {
+  printf("| %s | %s | %s | %u | %s |\n", mutants[i].name, mutants[i].rule,
+         mutants[i].needs_sqlite ? "SQLite" : "memory", finding->seed,
+         finding->is_caught ? finding->reason : "MISSED");
+}
+
 int main(int argc, char **argv) {
   const char *wanted = argc > 1 ? argv[1] : NULL;
-  int missed = 0;
+  unsigned caught = 0;
+  unsigned missed = 0;
+  printf("| bug | breaks | store | seeds | what the checker said |\n|---|---|---|---|---|\n");
   for (size_t i = 0; i < sizeof mutants / sizeof mutants[0]; i++) {
     if (wanted == NULL || strcmp(wanted, mutants[i].name) == 0) {
       struct finding finding = find((enum sure__mutant)(i + 1));
+      tell(i, &finding);
+      caught += finding.is_caught;
       missed += !finding.is_caught;
-      printf("%-30s %-13s %s after %u seeds%s%s\n", mutants[i].name, mutants[i].rule,
-             finding.is_caught ? "caught" : "MISSED", finding.seed, finding.is_caught ? ": " : "",
-             finding.is_caught ? finding.reason : "");
     }
   }
-  return missed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  printf("SURE MUTANTS %s caught=%u missed=%u\n", missed == 0 ? "OK" : "FAILED", caught, missed);
+  return missed == 0 && caught > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
