@@ -28,8 +28,8 @@ static void partition(void) {
   unsigned server = some_server()->number;
   uint64_t end_ms = until_ms(sim.plan.partition_ms);
   uint64_t directions = chance_between(1, 3);
-  sim_fault("client %u and server %u are parted (directions %llu) until %llu", client, server,
-            (unsigned long long)directions, (unsigned long long)end_ms);
+  sim_fault(FAULT_PARTITION, "client %u and server %u are parted (directions %llu) until %llu",
+            client, server, (unsigned long long)directions, (unsigned long long)end_ms);
   if ((directions & 1) != 0) {
     network_block(client, server, true, end_ms);
   }
@@ -48,7 +48,7 @@ static void end_server(void *thing, uint64_t life) {
   if (node->process.life != life || node->server == NULL) {
     return;
   }
-  sim_fault("server %u crashes", node->number);
+  sim_fault(FAULT_CRASH, "server %u crashes", node->number);
   server_crash(node, chance_below(4) == 0);
   event_at(sim.now_ms + chance_below(sim.plan.server_down_ms + 1), NULL, start_server, node, 0);
 }
@@ -75,7 +75,7 @@ static void start_client(void *thing, uint64_t number) {
 static void crash_client(void) {
   struct client_node *node = some_client();
   if (node->engine != NULL) {
-    sim_fault("client %u crashes", node->number);
+    sim_fault(FAULT_CRASH, "client %u crashes", node->number);
     client_crash(node, chance_below(2) == 0);
     event_at(sim.now_ms + chance_below(2000), NULL, start_client, node, 0);
   }
@@ -88,7 +88,8 @@ static void pause_process(void) {
     return; /* what waits for the end of this pause has been told when it is */
   }
   process->paused_until_ms = until_ms(sim.plan.pause_ms);
-  sim_fault("%s is paused until %llu", process->name, (unsigned long long)process->paused_until_ms);
+  sim_fault(FAULT_PAUSE, "%s is paused until %llu", process->name,
+            (unsigned long long)process->paused_until_ms);
 }
 
 /* Servers that share a store share its clock (S11). */
@@ -100,8 +101,8 @@ static void skew_clock(void) {
       servers[i].process.wall_skew_ms = (int64_t)skew_ms - (int64_t)sim.plan.skew_ms;
     }
   }
-  sim_fault("the wall clock of server %u is off by %lld", node->number,
-            (long long)node->process.wall_skew_ms);
+  sim_trouble("the wall clock of server %u is off by %lld", node->number,
+              (long long)node->process.wall_skew_ms);
 }
 
 /* ---- bytes of an old connection on a new one (S1) ---- */
@@ -136,7 +137,7 @@ static void replay(void) {
   if (old.len == 0 || node->server == NULL) {
     return;
   }
-  sim_fault("%zu old bytes are replayed to server %u", old.len, node->number);
+  sim_fault(FAULT_DUPLICATE, "%zu old bytes are replayed to server %u", old.len, node->number);
   struct pipe *pipe = network_connect(NULL, CLIENTS_MAX, &node->process, node->number);
   struct sure__connection_config config = {.on_bytes = ignore_bytes, .on_closed = ignore_close};
   struct sure__connection *connection = sure__connection_open(network_client_end(pipe), &config);

@@ -1,37 +1,60 @@
 /* sure-sim: runs seeds, says which of them break a promise. */
 #include <argp.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "tests/sim/client.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/jobs.h"
 
-enum { SEEDS_TO_COVER = 100 };
+enum { SEEDS_TO_COVER = 100, STRIKES_PERMILLE = 200, EXIT_INTERRUPTED = 130 };
 
-struct options {
-  uint64_t seed;
-  uint64_t seed_count;
-  bool trace;
-  bool sqlite;
-  bool keep_going;
-};
+static uint64_t number_of(const char *argument, struct argp_state *state) {
+  char *end;
+  uint64_t number = strtoull(argument, &end, 0);
+  if (end == argument || *end != '\0') {
+    argp_error(state, "not a number: %s", argument);
+  }
+  return number;
+}
+
+static uint32_t mode_of(const char *argument, struct argp_state *state) {
+  if (strcmp(argument, "swarm") != 0 && strcmp(argument, "worst") != 0) {
+    argp_error(state, "no such mode: %s", argument);
+  }
+  return strcmp(argument, "worst") == 0 ? STRIKES_PERMILLE : 0;
+}
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
-  struct options *options = state->input;
+  struct jobs_options *options = state->input;
   switch (key) {
   case 's':
-    options->seed = strtoull(argument, NULL, 0);
+    options->setup.seed = number_of(argument, state);
     return 0;
   case 'n':
-    options->seed_count = strtoull(argument, NULL, 0);
+    options->seed_count = number_of(argument, state);
+    return 0;
+  case 'm':
+    options->setup.strikes_permille = mode_of(argument, state);
+    return 0;
+  case 'd':
+    options->setup.strikes_permille = (uint32_t)number_of(argument, state);
+    return 0;
+  case 'M':
+    options->seconds_max = 60 * number_of(argument, state);
+    return 0;
+  case 'j':
+    options->worker_count = (unsigned)number_of(argument, state);
     return 0;
   case 't':
     options->trace = true;
     return 0;
   case 'q':
-    options->sqlite = true;
+    options->setup.uses_sqlite = true;
     return 0;
   case 'k':
     options->keep_going = true;
+    return 0;
+  case 'p':
+    options->tell_progress = true;
     return 0;
   default:
     return ARGP_ERR_UNKNOWN;
@@ -40,74 +63,53 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
 
 static const struct argp_option argp_options[] = {
     {"seed", 's', "SEED", 0, "the first seed (1)", 0},
-    {"seeds", 'n', "COUNT", 0, "how many seeds (1)", 0},
+    {"seeds", 'n', "COUNT", 0, "how many seeds (1; with --minutes, no limit)", 0},
+    {"mode", 'm', "MODE", 0, "swarm: random faults (default); worst: aimed ones", 0},
+    {"strikes", 'd', "PERMILLE", 0, "worst mode, with so many of the windows struck (200)", 0},
+    {"minutes", 'M', "COUNT", 0, "end after that time", 0},
+    {"jobs", 'j', "COUNT", 0, "worker processes (1)", 0},
     {"trace", 't', NULL, 0, "write the story", 0},
     {"sqlite", 'q', NULL, 0, "on files, with the SQLite store (slower)", 0},
     {"keep-going", 'k', NULL, 0, "go on after a seed that failed", 0},
+    {"progress", 'p', NULL, 0, "tell now and then how far it is", 0},
     {0},
 };
 
-/* What all seeds together have seen. */
-struct totals {
-  uint64_t faults;
-  uint64_t steps;
-  uint64_t failed;
-  uint64_t coverage[COVERAGE_COUNT];
-};
-
-static const char *const coverage_names[] = {
-#define COVERAGE_NAME(name, text) text,
-    COVERAGE_LIST(COVERAGE_NAME)
-#undef COVERAGE_NAME
-};
-
-static void run(const struct options *options, uint64_t seed, struct totals *totals) {
-  sim_run(seed, options->sqlite, options->trace ? stdout : NULL);
-  totals->faults += sim.fault_count;
-  totals->steps += sim.steps;
-  for (size_t i = 0; i < COVERAGE_COUNT; i++) {
-    totals->coverage[i] += sim.coverage[i];
-  }
-  if (options->trace) {
-    printf("trace hash %016llx\n", (unsigned long long)sim.trace_hash);
-  }
-  if (sim.has_failed) {
-    totals->failed++;
-    printf("SURE SIM FAILED seed=%llu reason=%s\n", (unsigned long long)seed, sim.reason);
-  }
+static int fail(uint64_t seed, const char *reason) {
+  printf("SURE SIM FAILED seed=%llu reason=%s\n", (unsigned long long)seed, reason);
+  return EXIT_FAILURE;
 }
 
-/* False: the run went nowhere near some of the interesting places. */
-static bool tell_coverage(const struct totals *totals) {
-  bool is_covered = true;
-  for (size_t i = 0; i < COVERAGE_COUNT; i++) {
-    printf("%-26s %llu\n", coverage_names[i], (unsigned long long)totals->coverage[i]);
-    is_covered = is_covered && totals->coverage[i] > 0;
+static int judge(const struct jobs_options *options, const struct totals *totals) {
+  if (totals->failed_count > 0) {
+    return fail(totals->failed_seed, totals->reason);
   }
-  return is_covered;
+  if (totals->seeds >= SEEDS_TO_COVER) {
+    totals_tell_faults(totals);
+    bool is_covered = totals_tell_coverage(totals);
+    if (!is_covered && !options->setup.uses_sqlite) { /* where some of them can't be reached */
+      return fail(options->setup.seed, "something above was never reached");
+    }
+  }
+  printf("SURE SIM OK seeds=%llu calls=%llu faults=%llu lost=0 doubled=0 wrong_outcome=0\n",
+         (unsigned long long)totals->seeds, (unsigned long long)totals->calls,
+         (unsigned long long)totals_faults(totals));
+  return EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv) {
   static const struct argp argp = {
       .options = argp_options, .parser = parse, .doc = "Simulates Sure and what goes wrong."};
-  struct options options = {.seed = 1, .seed_count = 1};
-  struct totals totals = {0};
+  struct jobs_options options = {.setup.seed = 1, .worker_count = 1};
+  struct totals totals;
   argp_parse(&argp, argc, argv, 0, NULL, &options);
-  for (uint64_t i = 0; i < options.seed_count && (totals.failed == 0 || options.keep_going); i++) {
-    run(&options, options.seed + i, &totals);
+  if (options.seed_count == 0) {
+    options.seed_count = options.seconds_max == 0 ? 1 : UINT64_MAX - options.setup.seed;
   }
-  if (totals.failed > 0) {
-    return EXIT_FAILURE;
+  bool is_done = jobs_run(&options, &totals);
+  if (!is_done && totals.failed_count == 0) {
+    fail(options.setup.seed + totals.seeds, "interrupted");
+    return EXIT_INTERRUPTED;
   }
-  bool is_covered = options.seed_count < SEEDS_TO_COVER || tell_coverage(&totals);
-  if (!is_covered && !options.sqlite) { /* where some of them can't be reached */
-    printf("SURE SIM FAILED seed=%llu reason=something above was never reached\n",
-           (unsigned long long)options.seed);
-    return EXIT_FAILURE;
-  }
-  printf("SURE SIM OK seeds=%llu calls=%llu faults=%llu steps=%llu lost=0 doubled=0 "
-         "wrong_outcome=0\n",
-         (unsigned long long)options.seed_count, (unsigned long long)app_call_count(),
-         (unsigned long long)totals.faults, (unsigned long long)totals.steps);
-  return EXIT_SUCCESS;
+  return judge(&options, &totals);
 }

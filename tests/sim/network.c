@@ -158,7 +158,7 @@ static void send_end(struct sure__connection *from) {
   }
   from->has_ended = true;
   if (!sim.is_healed && chance_permille(sim.plan.half_open_permille)) {
-    sim_fault("connection of client %u and server %u is half open", from->pipe->client,
+    sim_fault(FAULT_DROP, "connection of client %u and server %u is half open", from->pipe->client,
               from->pipe->server);
     forget_segments(from);
     return;
@@ -184,8 +184,8 @@ static void push(struct sure__connection *from) {
     if (is_cut) {
       len = chance_below(len + 1);
       from->has_ended = true;
-      sim_fault("connection of client %u and server %u is cut after %zu bytes", from->pipe->client,
-                from->pipe->server, len);
+      sim_fault(FAULT_CUT, "connection of client %u and server %u is cut after %zu bytes",
+                from->pipe->client, from->pipe->server, len);
     }
     send_segment(from, pending->data, len, false, is_cut);
     pending->len -= len;

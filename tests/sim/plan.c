@@ -87,7 +87,16 @@ static void plan_options(struct plan *plan) {
   plan->unsent_len_max = chance_below(3) == 0 ? between(1, 64 * 1024) : 0;
 }
 
-void plan_make(struct plan *plan) {
+/* Faults that come at random leave room for those that are aimed; leases end all the time. */
+static void plan_worst(struct plan *plan, uint32_t strikes_permille) {
+  plan->strikes_permille = strikes_permille;
+  plan->session_lease_ms = between(100, 3000);
+  plan->call_every_ms = between(5, 50);
+  plan->cut_permille = between(1, 40);
+  plan->failed_permille = between(1, 20);
+}
+
+void plan_make(struct plan *plan, uint32_t strikes_permille) {
   *plan = (struct plan){
       .client_count = between(1, CLIENTS_MAX),
       .server_count = between(1, SERVERS_MAX),
@@ -100,5 +109,8 @@ void plan_make(struct plan *plan) {
   plan_options(plan);
   if (sim.uses_sqlite) {
     plan_disk(plan);
+  }
+  if (strikes_permille > 0) {
+    plan_worst(plan, strikes_permille);
   }
 }

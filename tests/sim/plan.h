@@ -53,6 +53,8 @@ struct plan {
   uint32_t power_permille;  /* SQLite: batches after which the power goes */
   uint32_t leave_permille;  /* SQLite: handlers that make it leave the transaction */
 
+  uint32_t strikes_permille; /* of the narrow windows: a fault is aimed at it */
+
   /* The bank. */
   uint32_t handler_ms;
   uint32_t refuse_permille; /* NOT_FOUND, recorded */
@@ -78,6 +80,7 @@ struct plan {
   uint32_t unsent_len_max;
 };
 
-void plan_make(struct plan *plan);
+/* `strikes_permille`: 0 in swarm mode. */
+void plan_make(struct plan *plan, uint32_t strikes_permille);
 
 #endif

@@ -293,7 +293,7 @@ static bool breaks(struct server_node *node, bool has_committed) {
   if (sim.is_healed || !chance_permille(sim.plan.failed_permille)) {
     return false;
   }
-  sim_fault("the store of server %u fails %s a commit", node->number,
+  sim_fault(FAULT_STORE, "the store of server %u fails %s a commit", node->number,
             has_committed ? "after" : "before");
   sim.coverage[COVER_COMMIT_UNHEARD] += has_committed;
   crash_and_restart(node);

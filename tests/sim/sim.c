@@ -30,13 +30,22 @@ void sim_trace(const char *format, ...) {
   write_line("", line);
 }
 
-void sim_fault(const char *format, ...) {
+void sim_fault(enum fault_kind kind, const char *format, ...) {
   char line[LINE_LEN_MAX];
   va_list arguments;
   va_start(arguments, format);
   (void)vsnprintf(line, sizeof line, format, arguments);
   va_end(arguments);
-  sim.fault_count++;
+  sim.faults[kind]++;
+  write_line("* ", line);
+}
+
+void sim_trouble(const char *format, ...) {
+  char line[LINE_LEN_MAX];
+  va_list arguments;
+  va_start(arguments, format);
+  (void)vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
   write_line("* ", line);
 }
 
@@ -89,11 +98,23 @@ static void story(void) {
   }
 }
 
+void sim_make_plan(const struct sim_setup *setup) {
+  sim = (struct sim){.seed = setup->seed, .uses_sqlite = setup->uses_sqlite, .random = setup->seed};
+  plan_make(&sim.plan, setup->strikes_permille);
+  if (setup->plan != NULL) {
+    sim.plan = *setup->plan;
+  }
+}
+
 void sim_run(uint64_t seed, bool uses_sqlite, FILE *trace_file) {
-  sim = (struct sim){.seed = seed, .uses_sqlite = uses_sqlite, .random = seed, .trace = trace_file};
+  sim_run_setup(&(struct sim_setup){.seed = seed, .uses_sqlite = uses_sqlite}, trace_file);
+}
+
+void sim_run_setup(const struct sim_setup *setup, FILE *trace_file) {
+  sim_make_plan(setup);
+  sim.trace = trace_file;
   ledger_begin();
   process_use_memory();
-  plan_make(&sim.plan);
   story();
   clients_close();
   servers_close();

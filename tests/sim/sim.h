@@ -56,16 +56,41 @@ enum coverage {
       COVERAGE_COUNT
 };
 
+/* Kinds of faults. A mere delay is none. */
+#define FAULT_LIST(X)                                                                              \
+  X(CUT, "cuts")                                                                                   \
+  X(DROP, "drops")                                                                                 \
+  X(PARTITION, "partitions")                                                                       \
+  X(DUPLICATE, "duplicates")                                                                       \
+  X(CRASH, "crashes")                                                                              \
+  X(PAUSE, "pauses")                                                                               \
+  X(STORE, "store errors")
+
+enum fault_kind {
+#define FAULT_ENUM(name, text) FAULT_##name,
+  FAULT_LIST(FAULT_ENUM)
+#undef FAULT_ENUM
+      FAULT_COUNT
+};
+
+/* Which story is to be told: a seed, and what is decided beforehand. */
+struct sim_setup {
+  uint64_t seed;
+  bool uses_sqlite;          /* all stores are real files */
+  const struct plan *plan;   /* instead of what the seed decides; NULL: the seed decides */
+  uint32_t strikes_permille; /* worst mode: of the narrow windows, how many are struck; 0: swarm */
+};
+
 struct sim {
   uint64_t seed;
-  bool uses_sqlite; /* all stores are real files */
+  bool uses_sqlite;
   struct plan plan;
   uint64_t now_ms;
   uint64_t random;
   struct process *current; /* whose code runs; NULL: the simulator's own */
   bool is_healed;          /* no more faults from here on */
   uint64_t steps;
-  uint64_t fault_count;
+  uint64_t faults[FAULT_COUNT];
   bool has_failed;
   char reason[256];
   FILE *trace; /* NULL: none is written */
@@ -77,14 +102,19 @@ extern struct sim sim;
 
 /* ---- sim.c ---- */
 
-/* Run one seed to its end. */
+/* Run one seed to its end, in swarm mode. */
 void sim_run(uint64_t seed, bool uses_sqlite, FILE *trace_file);
+void sim_run_setup(const struct sim_setup *setup, FILE *trace_file);
+/* Only decide, as it would be: sim.plan. */
+void sim_make_plan(const struct sim_setup *setup);
 /* A checker's verdict. The first one counts; the run ends after the step. */
 void sim_fail(const char *format, ...) SURE_PRINTF(1, 2);
 /* One line of the story. Part of the hash even when it is not written. */
 void sim_trace(const char *format, ...) SURE_PRINTF(1, 2);
 /* Counts a fault and tells of it. */
-void sim_fault(const char *format, ...) SURE_PRINTF(1, 2);
+void sim_fault(enum fault_kind kind, const char *format, ...) SURE_PRINTF(2, 3);
+/* Tells of trouble that is no fault: nothing broke. */
+void sim_trouble(const char *format, ...) SURE_PRINTF(1, 2);
 
 /* ---- event.c ---- */
 

@@ -21,7 +21,7 @@ struct run {
 /* A batch that left its transaction: what was done so far is undone, and done again (S21). */
 static void run_in_vain(const struct run *run, struct sure_store_op *op, void *transaction) {
   struct sure_record undone = {0};
-  sim_fault("a batch is void: its calls run again");
+  sim_fault(FAULT_STORE, "a batch is void: its calls run again");
   sim.coverage[COVER_BATCH_VOID]++;
   (void)run->fn(run->user, op, transaction, &undone);
 }
@@ -66,7 +66,7 @@ static enum sure_store_verdict refusal(void) {
     return SURE_STORE_PENDING;
   }
   if (chance_permille(sim.plan.full_permille)) {
-    sim_fault("the store is full");
+    sim_fault(FAULT_STORE, "the store is full");
     sim.coverage[COVER_STORE_FULL]++;
     return SURE_STORE_FULL;
   }
@@ -105,7 +105,7 @@ static void submit(struct sure_store *base, struct sure_store_op *const *ops, si
   size_t admitted_count = 0;
   bool is_busy = !sim.is_healed && chance_permille(sim.plan.busy_permille);
   if (is_busy) {
-    sim_fault("the store is busy");
+    sim_fault(FAULT_STORE, "the store is busy");
     sim.coverage[COVER_STORE_BUSY]++;
   }
   for (size_t i = 0; i < count; i++) {
