@@ -6,6 +6,7 @@
 #include "rpc/core/client_state.h"
 #include "rpc/core/memory.h"
 #include "rpc/net/clock.h"
+#include "tests/sim/aim.h"
 #include "tests/sim/network.h"
 #include "tests/sim/server.h"
 
@@ -39,6 +40,7 @@ static void on_closed(void *user, const char *reason) {
   struct client_node *node = dialed->node;
   if (node->dialed == dialed) {
     node->dialed = NULL;
+    aim_at_lease(node->number);
     sure__client_disconnected(node->engine, reason, sure__clock_ms());
     client_finish(node);
   }

@@ -19,14 +19,12 @@ static struct client_node *some_client(void) {
   return &clients[chance_below(sim.plan.client_count)];
 }
 
-static uint64_t until_ms(uint32_t mean_ms) {
-  return sim.now_ms + 1 + chance_below(2 * (uint64_t)mean_ms);
+static uint64_t some_ms(uint32_t mean_ms) {
+  return 1 + chance_below(2 * (uint64_t)mean_ms);
 }
 
-static void partition(void) {
-  unsigned client = some_client()->number;
-  unsigned server = some_server()->number;
-  uint64_t end_ms = until_ms(sim.plan.partition_ms);
+void fault_partition(unsigned client, unsigned server, uint64_t duration_ms) {
+  uint64_t end_ms = sim.now_ms + duration_ms;
   uint64_t directions = chance_between(1, 3);
   sim_fault(FAULT_PARTITION, "client %u and server %u are parted (directions %llu) until %llu",
             client, server, (unsigned long long)directions, (unsigned long long)end_ms);
@@ -36,6 +34,12 @@ static void partition(void) {
   if ((directions & 2) != 0) {
     network_block(client, server, false, end_ms);
   }
+}
+
+static void partition(void) {
+  unsigned client = some_client()->number;
+  unsigned server = some_server()->number;
+  fault_partition(client, server, some_ms(sim.plan.partition_ms));
 }
 
 static void start_server(void *thing, uint64_t number) {
@@ -53,8 +57,7 @@ static void end_server(void *thing, uint64_t life) {
   event_at(sim.now_ms + chance_below(sim.plan.server_down_ms + 1), NULL, start_server, node, 0);
 }
 
-static void crash_server(void) {
-  struct server_node *node = some_server();
+void fault_crash_server(struct server_node *node) {
   if (node->server == NULL) {
     return;
   }
@@ -67,13 +70,16 @@ static void crash_server(void) {
   event_at(sim.now_ms + chance_below(3000), NULL, end_server, node, node->process.life);
 }
 
+static void crash_server(void) {
+  fault_crash_server(some_server());
+}
+
 static void start_client(void *thing, uint64_t number) {
   (void)number;
   client_start(thing);
 }
 
-static void crash_client(void) {
-  struct client_node *node = some_client();
+void fault_crash_client(struct client_node *node) {
   if (node->engine != NULL) {
     sim_fault(FAULT_CRASH, "client %u crashes", node->number);
     client_crash(node, chance_below(2) == 0);
@@ -81,15 +87,28 @@ static void crash_client(void) {
   }
 }
 
-static void pause_process(void) {
-  bool is_server = chance_below(2) == 0;
-  struct process *process = is_server ? &some_server()->process : &some_client()->process;
+static void crash_client(void) {
+  fault_crash_client(some_client());
+}
+
+void fault_pause(struct process *process, uint64_t duration_ms) {
   if (process->paused_until_ms > sim.now_ms) {
     return; /* what waits for the end of this pause has been told when it is */
   }
-  process->paused_until_ms = until_ms(sim.plan.pause_ms);
+  process->paused_until_ms = sim.now_ms + duration_ms;
   sim_fault(FAULT_PAUSE, "%s is paused until %llu", process->name,
             (unsigned long long)process->paused_until_ms);
+}
+
+static void pause_process(void) {
+  bool is_server = chance_below(2) == 0;
+  struct process *process = is_server ? &some_server()->process : &some_client()->process;
+  fault_pause(process, some_ms(sim.plan.pause_ms));
+}
+
+static void copy(void) {
+  unsigned client = some_client()->number;
+  network_copy(client, some_server()->number);
 }
 
 /* Servers that share a store share its clock (S11). */
@@ -158,6 +177,7 @@ static void replay(void) {
 static const struct fault faults[] = {
     {&sim.plan.partition_every_ms, partition},
     {&sim.plan.replay_every_ms, replay},
+    {&sim.plan.copy_every_ms, copy},
     {&sim.plan.server_crash_every_ms, crash_server},
     {&sim.plan.client_crash_every_ms, crash_client},
     {&sim.plan.pause_every_ms, pause_process},
@@ -171,13 +191,14 @@ static void strike(void *thing, uint64_t number) {
     return;
   }
   fault->happen();
-  event_at(until_ms(*fault->every_ms), NULL, strike, thing, 0);
+  event_at(sim.now_ms + some_ms(*fault->every_ms), NULL, strike, thing, 0);
 }
 
 void faults_begin(void) {
   for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
     if (*faults[i].every_ms > 0) {
-      event_at(until_ms(*faults[i].every_ms), NULL, strike, (void *)(uintptr_t)&faults[i], 0);
+      event_at(sim.now_ms + some_ms(*faults[i].every_ms), NULL, strike,
+               (void *)(uintptr_t)&faults[i], 0);
     }
   }
 }

@@ -54,10 +54,8 @@ struct sure__connection {
 
 struct pipe {
   struct pipe *next;
-  unsigned client;
-  unsigned server;
   struct sure__connection ends[2]; /* client's, server's */
-  struct owed owed;
+  struct talk talk;
   uint8_t *old; /* what the client has sent */
   size_t old_len;
 };
@@ -130,7 +128,7 @@ static void send_segment(struct sure__connection *from, const uint8_t *bytes, si
 }
 
 static void keep_old_bytes(struct pipe *pipe, struct sure_bytes bytes) {
-  if (sim.plan.replay_every_ms == 0 || pipe->client == CLIENTS_MAX ||
+  if (sim.plan.replay_every_ms == 0 || pipe->talk.client == CLIENTS_MAX ||
       pipe->old_len + bytes.len > OLD_BYTES_MAX) {
     return;
   }
@@ -158,8 +156,8 @@ static void send_end(struct sure__connection *from) {
   }
   from->has_ended = true;
   if (!sim.is_healed && chance_permille(sim.plan.half_open_permille)) {
-    sim_fault(FAULT_DROP, "connection of client %u and server %u is half open", from->pipe->client,
-              from->pipe->server);
+    sim_fault(FAULT_DROP, "connection of client %u and server %u is half open",
+              from->pipe->talk.client, from->pipe->talk.server);
     forget_segments(from);
     return;
   }
@@ -185,7 +183,7 @@ static void push(struct sure__connection *from) {
       len = chance_below(len + 1);
       from->has_ended = true;
       sim_fault(FAULT_CUT, "connection of client %u and server %u is cut after %zu bytes",
-                from->pipe->client, from->pipe->server, len);
+                from->pipe->talk.client, from->pipe->talk.server, len);
     }
     send_segment(from, pending->data, len, false, is_cut);
     pending->len -= len;
@@ -209,9 +207,9 @@ struct pipe *network_connect(struct process *client, unsigned client_number, str
   if (pipe == NULL) {
     abort();
   }
-  pipe->owed.server = server;
-  pipe->client = client_number;
-  pipe->server = server_number;
+  pipe->talk.owed.server = server;
+  pipe->talk.client = client_number;
+  pipe->talk.server = server_number;
   struct process *processes[] = {client, server};
   for (int i = 0; i < 2; i++) {
     struct sure__connection *end = &pipe->ends[i];
@@ -266,7 +264,8 @@ void sure__connection_close(struct sure__connection *c, const char *reason) {
   }
   c->close_reason = reason;
   c->is_deaf = true;
-  c->pipe->owed.is_over = c->pipe->owed.is_over || c->is_server;
+  struct owed *owed = &c->pipe->talk.owed;
+  owed->is_over = owed->is_over || c->is_server;
   send_end(c);
   if (c->is_started) {
     event_at(sim.now_ms, c->process, read_aborted, c, 0);
@@ -287,7 +286,7 @@ void sure__connection_queue(struct sure__connection *c, struct sure__buffer *byt
       abort();
     }
     struct sure_bytes frames = {bytes->data, bytes->len};
-    story_sent(c->is_server, c->pipe->client, c->pipe->server, &c->pipe->owed, frames);
+    story_sent(c->is_server, &c->pipe->talk, frames);
     if (!c->is_server) {
       keep_old_bytes(c->pipe, frames);
     }
@@ -355,7 +354,7 @@ static void deliver(struct sure__connection *to, const struct segment *segment) 
     if (problem != NULL) {
       sure__connection_close(to, problem);
     } else if (frames.len > 0) {
-      story_received(to->is_server, to->pipe->client, to->pipe->server, &to->pipe->owed, frames);
+      story_received(to->is_server, &to->pipe->talk, frames);
       to->config.on_bytes(to->config.user, frames);
     }
   }
@@ -363,7 +362,8 @@ static void deliver(struct sure__connection *to, const struct segment *segment) 
 
 /* False: it has to wait, and comes again. */
 static bool may_arrive(struct sure__connection *to) {
-  uint64_t until_ms = network_blocked_until_ms(to->pipe->client, to->pipe->server, to->is_server);
+  uint64_t until_ms =
+      network_blocked_until_ms(to->pipe->talk.client, to->pipe->talk.server, to->is_server);
   if (until_ms != 0) {
     plan_arrival(other(to), until_ms + sim.plan.delay_ms);
     return false;
@@ -398,6 +398,57 @@ static void arrive(void *thing, uint64_t number) {
   }
   free(segment);
   acknowledge(from);
+}
+
+/* ---- single faults ---- */
+
+static struct pipe *newest(unsigned client, unsigned server) {
+  struct pipe *pipe = pipes;
+  while (pipe != NULL && (pipe->talk.client != client || pipe->talk.server != server)) {
+    pipe = pipe->next;
+  }
+  return pipe;
+}
+
+void network_cut(unsigned client, unsigned server) {
+  struct pipe *pipe = newest(client, server);
+  if (pipe == NULL || pipe->ends[0].has_ended || pipe->ends[1].has_ended) {
+    return;
+  }
+  sim_fault(FAULT_CUT, "connection of client %u and server %u is cut", client, server);
+  for (int i = 0; i < 2; i++) {
+    struct sure__connection *end = &pipe->ends[i];
+    end->has_ended = true;
+    if (chance_below(2) == 0) {
+      forget_segments(end);
+    }
+    send_segment(end, NULL, 0, false, true);
+  }
+}
+
+static bool can_read(const struct sure__connection *end) {
+  return end->is_started && !end->is_deaf && end->close_reason == NULL && !is_dead(end) &&
+         end->process->paused_until_ms <= sim.now_ms;
+}
+
+void network_copy(unsigned client, unsigned server) {
+  struct pipe *pipe = newest(client, server);
+  if (pipe == NULL || !can_read(&pipe->ends[1])) {
+    return;
+  }
+  struct sure__connection *to = &pipe->ends[1];
+  struct sure_bytes frame = copies_pick(client, &pipe->talk.heard);
+  if (frame.len == 0) {
+    return;
+  }
+  sim_fault(FAULT_DUPLICATE, "server %u reads a frame of client %u once more", server, client);
+  story_copied(&pipe->talk, frame);
+  struct process *before = process_enter(to->process);
+  if (sure__connection_hold(to)) {
+    to->config.on_bytes(to->config.user, frame);
+    sure__connection_release(to);
+  }
+  process_enter(before);
 }
 
 /* ---- ends ---- */
@@ -438,9 +489,10 @@ void network_clear(void) {
     pipes = pipe->next;
     forget_segments(&pipe->ends[0]);
     forget_segments(&pipe->ends[1]);
-    owed_clear(&pipe->owed);
+    owed_clear(&pipe->talk.owed);
     free(pipe->old);
     free(pipe);
   }
+  copies_clear();
   network_heal();
 }

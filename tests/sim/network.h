@@ -20,6 +20,10 @@ uint64_t network_blocked_until_ms(unsigned client, unsigned server, bool to_serv
 /* Nothing gets through between them in that direction until then. */
 void network_block(unsigned client, unsigned server, bool to_server, uint64_t until_ms);
 void network_heal(void);
+/* The newest connection between them breaks, if there is one. */
+void network_cut(unsigned client, unsigned server);
+/* The server reads a frame on it once more that it has read from that client before. */
+void network_copy(unsigned client, unsigned server);
 
 /* The process is gone: its ends close, or, when the whole machine is gone, fall silent. */
 void network_process_ended(struct process *process, bool is_silent);

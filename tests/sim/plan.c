@@ -110,6 +110,7 @@ void plan_make(struct plan *plan, uint32_t strikes_permille) {
   if (sim.uses_sqlite) {
     plan_disk(plan);
   }
+  plan->copy_every_ms = perhaps(5, 500);
   if (strikes_permille > 0) {
     plan_worst(plan, strikes_permille);
   }

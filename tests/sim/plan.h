@@ -32,6 +32,8 @@ struct plan {
   uint32_t partition_ms;
   uint32_t replay_every_ms; /* an old connection's bytes on a new one */
 
+  uint32_t copy_every_ms; /* a frame twice on a live connection */
+
   uint32_t server_crash_every_ms;
   uint32_t server_down_ms;
   uint32_t server_drain_permille; /* of the crashes: in good order */

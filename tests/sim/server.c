@@ -6,6 +6,7 @@
 #include "rpc/core/memory.h"
 #include "rpc/net/clock.h"
 #include "rpc/server/shell.h"
+#include "tests/sim/aim.h"
 #include "tests/sim/bank.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/ledger.h"
@@ -341,6 +342,7 @@ static void batch_commits(void *thing, uint64_t number) {
   }
   server->writer.batch_count++;
   server->store->ops->submit(server->store, server->writer.batch, node->batch_count, decided, NULL);
+  aim_at_commit(node->number);
   if (!ends_with_store(node) && !breaks(node, true)) {
     event_at(sim.now_ms + chance_below(sim.plan.answer_ms + 1), &node->process, batch_heard, node,
              0);

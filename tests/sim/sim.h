@@ -36,12 +36,13 @@ struct process {
 #define COVERAGE_LIST(X)                                                                           \
   X(JOINED, "joined")                                                                              \
   X(REPLAYED, "replayed")                                                                          \
-  X(STALE, "stale")                                                                                \
+  X(STALE_WATERMARK, "stale by watermark")                                                         \
+  X(STALE_RANGE, "stale by range")                                                                 \
   X(FENCED, "fenced")                                                                              \
   X(LOST, "lost sessions")                                                                         \
   X(SETTLED_RECORD, "settled with a record")                                                       \
   X(SETTLED_TOMBSTONE, "settled with a tombstone")                                                 \
-  X(SETTLED_NOT_YET, "settled too early")                                                          \
+  X(SETTLED_NOT_YET, "settle against running")                                                     \
   X(KEY_REUSED, "keys used twice")                                                                 \
   X(KEY_WAITS, "waits for a key")                                                                  \
   X(COMMIT_UNHEARD, "commits unheard of")                                                          \

@@ -1,7 +1,7 @@
 #include "tests/sim/story.h"
 
 #include "rpc/core/frame.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/aim.h"
 
 enum { DETAIL_LEN_MAX = 160 };
 
@@ -96,30 +96,33 @@ static bool next(struct sure_bytes *frames, struct sure__frame *out_frame) {
   return true;
 }
 
-static void tell(bool by_server, char arrow, unsigned client, unsigned server,
+static void tell(bool by_server, char arrow, const struct talk *talk,
                  const struct sure__frame *frame) {
   char detail[DETAIL_LEN_MAX + 64];
   describe(frame, detail);
-  sim_trace("%s %u %c %s %s (%s %u)", by_server ? "server" : "client", by_server ? server : client,
-            arrow, sure__frame_type_name(frame->type), detail, by_server ? "client" : "server",
-            by_server ? client : server);
+  sim_trace("%s %u %c %s %s (%s %u)", by_server ? "server" : "client",
+            by_server ? talk->server : talk->client, arrow, sure__frame_type_name(frame->type),
+            detail, by_server ? "client" : "server", by_server ? talk->client : talk->server);
 }
 
-static void cover_response(const struct sure__frame *frame) {
+static void cover_response(const struct heard *heard, const struct sure__frame *frame) {
   sim.coverage[COVER_JOINED] += (frame->flags & SURE__JOINED) != 0;
   sim.coverage[COVER_REPLAYED] += (frame->flags & SURE__REPLAYED) != 0;
-  sim.coverage[COVER_STALE] += frame->response.reason == SURE_REASON_STALE;
+  if (frame->response.reason == SURE_REASON_STALE) {
+    bool is_below = frame->sequence < heard->watermark;
+    sim.coverage[is_below ? COVER_STALE_WATERMARK : COVER_STALE_RANGE]++;
+  }
   sim.coverage[COVER_KEY_REUSED] += frame->response.reason == SURE_REASON_KEY_REUSED;
   sim.coverage[COVER_KEY_WAITS] += frame->response.reason == SURE_REASON_IN_DOUBT;
 }
 
 /* What a server says tells where it has been. */
-static void cover(const struct sure__frame *frame) {
+static void cover(const struct heard *heard, const struct sure__frame *frame) {
   if ((frame->flags & SURE__CONT) != 0) {
     return;
   }
   if (frame->type == SURE__RESPONSE) {
-    cover_response(frame);
+    cover_response(heard, frame);
   } else if (frame->type == SURE__ATTACHED) {
     sim.coverage[COVER_FENCED] += frame->attached.state == SURE__ATTACHED_FENCED;
     sim.coverage[COVER_LOST] += frame->attached.state == SURE__ATTACHED_LOST;
@@ -130,25 +133,36 @@ static void cover(const struct sure__frame *frame) {
   }
 }
 
-void story_sent(bool is_server, unsigned client, unsigned server, struct owed *owed,
-                struct sure_bytes frames) {
+void story_sent(bool is_server, struct talk *talk, struct sure_bytes frames) {
   struct sure__frame frame;
   while (next(&frames, &frame)) {
-    tell(is_server, '>', client, server, &frame);
+    tell(is_server, '>', talk, &frame);
+    aim_at_frame(is_server, talk->client, talk->server, &frame);
     if (is_server) {
-      owed_sent(owed, &frame);
-      cover(&frame);
+      owed_sent(&talk->owed, &frame);
+      copies_sent(talk->client, &talk->heard, &frame);
+      cover(&talk->heard, &frame);
     }
   }
 }
 
-void story_received(bool is_server, unsigned client, unsigned server, struct owed *owed,
-                    struct sure_bytes frames) {
+void story_received(bool is_server, struct talk *talk, struct sure_bytes frames) {
   struct sure__frame frame;
-  while (next(&frames, &frame)) {
-    tell(is_server, '<', client, server, &frame);
+  struct sure_bytes rest = frames;
+  while (next(&rest, &frame)) {
+    tell(is_server, '<', talk, &frame);
     if (is_server) {
-      owed_received(owed, &frame);
+      struct sure_bytes bytes = {frames.data, (size_t)(rest.data - frames.data)};
+      owed_received(&talk->owed, &frame);
+      copies_received(talk->client, &talk->heard, &frame, bytes);
     }
+    frames = rest;
+  }
+}
+
+void story_copied(const struct talk *talk, struct sure_bytes bytes) {
+  struct sure__frame frame;
+  if (next(&bytes, &frame)) {
+    tell(true, '=', talk, &frame);
   }
 }

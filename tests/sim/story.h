@@ -5,13 +5,22 @@
 #include <stdbool.h>
 #include <sure/base.h>
 
+#include "tests/sim/copies.h"
 #include "tests/sim/owed.h"
 
-/* Bytes leave; they begin and end with a frame. Client number CLIENTS_MAX is the one that replays.
- */
-void story_sent(bool is_server, unsigned client, unsigned server, struct owed *owed,
-                struct sure_bytes frames);
-void story_received(bool is_server, unsigned client, unsigned server, struct owed *owed,
-                    struct sure_bytes frames);
+/* One connection, as those see it who listen in. Client number CLIENTS_MAX is the one that replays
+ * old bytes. */
+struct talk {
+  unsigned client;
+  unsigned server;
+  struct owed owed;
+  struct heard heard;
+};
+
+/* Bytes leave; they begin and end with a frame. */
+void story_sent(bool is_server, struct talk *talk, struct sure_bytes frames);
+void story_received(bool is_server, struct talk *talk, struct sure_bytes frames);
+/* The server reads a frame again that nobody has sent again. It owes nothing for it. */
+void story_copied(const struct talk *talk, struct sure_bytes frame);
 
 #endif
