@@ -52,9 +52,23 @@ static void strike(void *thing, uint64_t pair) {
   }
 }
 
-static void aim(unsigned client, unsigned server, uint64_t within_ms) {
-  event_at(sim.now_ms + chance_below(within_ms + 1), NULL, strike, NULL,
-           (uint64_t)client * SERVERS_MAX + server);
+static void copy(void *thing, uint64_t pair) {
+  (void)thing;
+  if (!sim.is_healed) {
+    network_copy(client_of(pair)->number, server_of(pair)->number);
+  }
+}
+
+/* Beyond one strike at each window come copies, which leave something to be struck. */
+static void aim_often(unsigned client, unsigned server, uint64_t within_ms) {
+  uint64_t pair = (uint64_t)client * SERVERS_MAX + server;
+  uint32_t permille = sim.plan.strikes_permille;
+  for (; permille > 1000; permille -= 1000) {
+    event_at(sim.now_ms + chance_below(within_ms + 1), NULL, copy, NULL, pair);
+  }
+  if (chance_permille(permille)) {
+    event_at(sim.now_ms + chance_below(within_ms + 1), NULL, strike, NULL, pair);
+  }
 }
 
 static bool is_window(bool is_server, const struct sure__frame *frame) {
@@ -77,15 +91,15 @@ static bool is_window(bool is_server, const struct sure__frame *frame) {
 
 void aim_at_frame(bool is_server, unsigned client, unsigned server,
                   const struct sure__frame *frame) {
-  if (sim.plan.strikes_permille > 0 && client < CLIENTS_MAX && is_window(is_server, frame) &&
-      chance_permille(sim.plan.strikes_permille)) {
-    aim(client, server, sim.plan.delay_ms + sim.plan.jitter_ms);
+  bool is_aimed = sim.plan.strikes_permille > 0 && !sim.is_healed && client < CLIENTS_MAX;
+  if (is_aimed && is_window(is_server, frame)) {
+    aim_often(client, server, sim.plan.delay_ms + sim.plan.jitter_ms);
   }
 }
 
 void aim_at_commit(unsigned server) {
-  if (chance_permille(sim.plan.strikes_permille)) {
-    aim((unsigned)chance_below(sim.plan.client_count), server, sim.plan.answer_ms);
+  if (!sim.is_healed) {
+    aim_often((unsigned)chance_below(sim.plan.client_count), server, sim.plan.answer_ms);
   }
 }
 

@@ -222,7 +222,7 @@ static void act(struct client_node *node) {
 static void turn(void *thing, uint64_t number) {
   struct client_node *node = thing;
   (void)number;
-  if (sim.is_healed) {
+  if (sim.is_healed || model_deed(sim.plan.deeds_max) != NULL) {
     return;
   }
   uint64_t burst = chance_below(20) == 0 ? chance_below(30) : 1;

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "tests/sim/jobs.h"
+#include "tests/sim/shrink.h"
 
-enum { SEEDS_TO_COVER = 100, STRIKES_PERMILLE = 200, EXIT_INTERRUPTED = 130 };
+enum { SEEDS_TO_COVER = 100, STRIKES_PERMILLE = 3200, EXIT_INTERRUPTED = 130 };
 
 static uint64_t number_of(const char *argument, struct argp_state *state) {
   char *end;
@@ -50,6 +51,9 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
   case 'q':
     options->setup.uses_sqlite = true;
     return 0;
+  case 'S':
+    options->setup.changes = argument;
+    return 0;
   case 'k':
     options->keep_going = true;
     return 0;
@@ -65,11 +69,12 @@ static const struct argp_option argp_options[] = {
     {"seed", 's', "SEED", 0, "the first seed (1)", 0},
     {"seeds", 'n', "COUNT", 0, "how many seeds (1; with --minutes, no limit)", 0},
     {"mode", 'm', "MODE", 0, "swarm: random faults (default); worst: aimed ones", 0},
-    {"strikes", 'd', "PERMILLE", 0, "worst mode, with so many of the windows struck (200)", 0},
+    {"strikes", 'd', "PERMILLE", 0, "worst mode, so dense; over 1000: with copies (3200)", 0},
     {"minutes", 'M', "COUNT", 0, "end after that time", 0},
     {"jobs", 'j', "COUNT", 0, "worker processes (1)", 0},
     {"trace", 't', NULL, 0, "write the story", 0},
     {"sqlite", 'q', NULL, 0, "on files, with the SQLite store (slower)", 0},
+    {"set", 'S', "FIELD=VALUE,...", 0, "change what the seed has decided (plan.h)", 0},
     {"keep-going", 'k', NULL, 0, "go on after a seed that failed", 0},
     {"progress", 'p', NULL, 0, "tell now and then how far it is", 0},
     {0},
@@ -82,6 +87,11 @@ static int fail(uint64_t seed, const char *reason) {
 
 static int judge(const struct jobs_options *options, const struct totals *totals) {
   if (totals->failed_count > 0) {
+    struct sim_setup setup = options->setup;
+    setup.seed = totals->failed_seed;
+    if (!options->trace && setup.changes == NULL) {
+      shrink(&setup);
+    }
     return fail(totals->failed_seed, totals->reason);
   }
   if (totals->seeds >= SEEDS_TO_COVER) {

@@ -1,8 +1,12 @@
 #include "tests/sim/plan.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <sure/server.h>
 
 #include "tests/sim/sim.h"
+
+enum { DEEDS_MAX = 1000000 };
 
 /* Swarm: a fault is there in half of the seeds. */
 static uint32_t perhaps(uint32_t low, uint32_t high) {
@@ -73,7 +77,7 @@ static void plan_work(struct plan *plan) {
 
 static void plan_options(struct plan *plan) {
   plan->session_lease_ms = chance_below(3) == 0 ? between(100, 3000) : 60000;
-  plan->session_retention_ms = chance_below(3) == 0 ? between(100, 5000) : 600000;
+  plan->session_retention_ms = chance_below(3) == 0 ? between(100, 1500) : 600000;
   plan->message_len_max = between(1024, 200 * 1024);
   plan->session_records_max = chance_below(3) == 0 ? between(16, 512) : 0;
   plan->running_calls_max = chance_below(4) == 0 ? between(1, 40) : 0;
@@ -100,7 +104,8 @@ void plan_make(struct plan *plan, uint32_t strikes_permille) {
   *plan = (struct plan){
       .client_count = between(1, CLIENTS_MAX),
       .server_count = between(1, SERVERS_MAX),
-      .chaos_ms = chance_between(2000, 20000),
+      .chaos_ms = between(2000, 20000),
+      .deeds_max = DEEDS_MAX,
   };
   plan_network(plan);
   plan_processes(plan);
@@ -114,4 +119,71 @@ void plan_make(struct plan *plan, uint32_t strikes_permille) {
   if (strikes_permille > 0) {
     plan_worst(plan, strikes_permille);
   }
+}
+
+/* ---- changes ---- */
+
+#define FIELD(name, least)                                                                         \
+  { #name, offsetof(struct plan, name), least }
+
+const struct plan_field plan_fields[PLAN_FIELD_COUNT] = {
+    FIELD(client_count, 1),
+    FIELD(server_count, 1),
+    FIELD(chaos_ms, 1),
+    FIELD(deeds_max, 1),
+    FIELD(strikes_permille, 0),
+    FIELD(copy_every_ms, 0),
+    FIELD(partition_every_ms, 0),
+    FIELD(replay_every_ms, 0),
+    FIELD(server_crash_every_ms, 0),
+    FIELD(client_crash_every_ms, 0),
+    FIELD(pause_every_ms, 0),
+    FIELD(skew_every_ms, 0),
+    FIELD(cut_permille, 0),
+    FIELD(half_open_permille, 0),
+    FIELD(slow_permille, 0),
+    FIELD(split_permille, 0),
+    FIELD(jitter_ms, 0),
+    FIELD(busy_permille, 0),
+    FIELD(full_permille, 0),
+    FIELD(void_permille, 0),
+    FIELD(failed_permille, 0),
+    FIELD(refuse_permille, 0),
+    FIELD(abort_permille, 0),
+    FIELD(cancel_permille, 0),
+    FIELD(release_permille, 0),
+    FIELD(large_permille, 0),
+    FIELD(handler_ms, 0),
+};
+
+const uint32_t *plan_at(const struct plan *plan, const struct plan_field *field) {
+  return (const uint32_t *)(const void *)((const char *)plan + field->offset);
+}
+
+static uint32_t *find(struct plan *plan, const char *name, size_t name_len) {
+  for (size_t i = 0; i < PLAN_FIELD_COUNT; i++) {
+    const char *known = plan_fields[i].name;
+    if (strlen(known) == name_len && memcmp(known, name, name_len) == 0) {
+      return (uint32_t *)(uintptr_t)plan_at(plan, &plan_fields[i]);
+    }
+  }
+  return NULL;
+}
+
+bool plan_change(struct plan *plan, const char *changes) {
+  while (*changes != '\0') {
+    size_t name_len = strcspn(changes, "=,");
+    uint32_t *place = find(plan, changes, name_len);
+    if (place == NULL || changes[name_len] != '=') {
+      return false;
+    }
+    char *end;
+    const char *value = changes + name_len + 1;
+    *place = (uint32_t)strtoul(value, &end, 10);
+    if (end == value || (*end != ',' && *end != '\0')) {
+      return false;
+    }
+    changes = *end == ',' ? end + 1 : end;
+  }
+  return true;
 }

@@ -5,6 +5,7 @@
 #define SURE_TESTS_SIM_PLAN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum store_mode {
@@ -18,7 +19,7 @@ struct plan {
   uint32_t client_count;
   uint32_t server_count;
   enum store_mode store_mode;
-  uint64_t chaos_ms; /* faults end then */
+  uint32_t chaos_ms; /* faults end then */
 
   /* The network. Delays in ms; chances for each segment that is sent. */
   uint32_t delay_ms;
@@ -64,6 +65,7 @@ struct plan {
   uint32_t run_mode;        /* of sure_run_mode, for volatile stores */
 
   /* The applications. */
+  uint32_t deeds_max; /* no new ones after that many */
   uint32_t call_every_ms;
   uint32_t timeout_ms_max;
   uint32_t cancel_permille;
@@ -84,5 +86,19 @@ struct plan {
 
 /* `strikes_permille`: 0 in swarm mode. */
 void plan_make(struct plan *plan, uint32_t strikes_permille);
+
+/* What can be less of in a plan, from who takes part to single faults. */
+struct plan_field {
+  const char *name;
+  size_t offset; /* of a uint32_t */
+  uint32_t least;
+};
+
+enum { PLAN_FIELD_COUNT = 27 };
+extern const struct plan_field plan_fields[PLAN_FIELD_COUNT];
+
+const uint32_t *plan_at(const struct plan *plan, const struct plan_field *field);
+/* "field=value,field=value". False: that is not what it is. */
+bool plan_change(struct plan *plan, const char *changes);
 
 #endif

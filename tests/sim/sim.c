@@ -101,8 +101,8 @@ static void story(void) {
 void sim_make_plan(const struct sim_setup *setup) {
   sim = (struct sim){.seed = setup->seed, .uses_sqlite = setup->uses_sqlite, .random = setup->seed};
   plan_make(&sim.plan, setup->strikes_permille);
-  if (setup->plan != NULL) {
-    sim.plan = *setup->plan;
+  if (setup->changes != NULL && !plan_change(&sim.plan, setup->changes)) {
+    sim_fail("no such changes of a plan: %s", setup->changes);
   }
 }
 

@@ -77,8 +77,8 @@ enum fault_kind {
 /* Which story is to be told: a seed, and what is decided beforehand. */
 struct sim_setup {
   uint64_t seed;
-  bool uses_sqlite;          /* all stores are real files */
-  const struct plan *plan;   /* instead of what the seed decides; NULL: the seed decides */
+  bool uses_sqlite;    /* all stores are real files */
+  const char *changes; /* "field=value,..." of the plan, after the seed has decided; or NULL */
   uint32_t strikes_permille; /* worst mode: of the narrow windows, how many are struck; 0: swarm */
 };
 
