@@ -59,7 +59,7 @@ static enum sure_code perform(const uint64_t *store_number, struct sure_call *ca
     return sure_call_fail(call, SURE_UNAVAILABLE, "the ledger can't be written");
   }
   if (!sim.is_healed && chance_permille(sim.plan.leave_permille)) {
-    sim_fault("a handler leaves the transaction");
+    sim_fault(FAULT_STORE, "a handler leaves the transaction");
     sim.coverage[COVER_BATCH_VOID]++;
     ledger_leave(call->transaction);
   }

@@ -50,7 +50,7 @@ void disk_batch_begins(void) {
 void disk_batch_ends(void) {
   has_misbehaved = armed != NULL && shim_disarm();
   if (has_misbehaved) {
-    sim_fault("disk: %s", armed);
+    sim_fault(FAULT_STORE, "disk: %s", armed);
   }
   armed = NULL;
 }

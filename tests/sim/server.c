@@ -308,7 +308,7 @@ static bool loses_power(void) {
   if (sim.is_healed || !chance_permille(permille)) {
     return false;
   }
-  sim_fault("the power goes");
+  sim_fault(FAULT_CRASH, "the power goes");
   for (unsigned i = 0; i < sim.plan.server_count; i++) {
     if (servers[i].server != NULL) {
       crash_and_restart(&servers[i]);
