@@ -2,8 +2,8 @@
  * network does that above the handshake (S1); it keeps the search for duplicates at work.
  *
  * A REQUEST comes again while it runs, when its record is there, when it was settled or
- * acknowledged: all that is a duplicate. Once the server has said that it left no record, the client
- * relies on that, and it is not repeated. */
+ * acknowledged: all that is a duplicate. Once the server has said that it left no record, the
+ * client relies on that, and it is not repeated. */
 #ifndef SURE_TESTS_SIM_COPIES_H
 #define SURE_TESTS_SIM_COPIES_H
 

@@ -21,6 +21,6 @@ struct talk {
 void story_sent(bool is_server, struct talk *talk, struct sure_bytes frames);
 void story_received(bool is_server, struct talk *talk, struct sure_bytes frames);
 /* The server reads a frame again that nobody has sent again. It owes nothing for it. */
-void story_copied(const struct talk *talk, struct sure_bytes frame);
+void story_copied(const struct talk *talk, struct sure_bytes bytes);
 
 #endif
