@@ -6,7 +6,7 @@ started=$SECONDS
 # Debian packages: what it takes to build Sure with its tests, and what checking it takes besides.
 build_packages=(
   gcc g++ libc6-dev cmake ninja-build pkg-config
-  libnng-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libprotobuf-dev
+  libnng-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libprotobuf-dev libprotoc-dev
   libsqlite3-dev libxxhash-dev libcmocka-dev libjansson-dev
 )
 check_packages=(clang clang-format clang-tidy iproute2 libclang-rt-14-dev llvm-14)
