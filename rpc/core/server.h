@@ -131,7 +131,6 @@ struct sure_call {
   struct sure_bytes payload; /* valid until the end of the batch it came in */
   uint8_t *assembled;        /* the same bytes while they gather */
   size_t assembled_len;
-  struct sure__peer *assembling_peer;
 
   /* What the shell and the handler work with. */
   void *transaction; /* of the store, during the run */

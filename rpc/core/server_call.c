@@ -1,6 +1,5 @@
 /* A call from its request to its end: joined or admitted, sent through the steps of its plan,
  * answered (docs/protocol.md, section 4; S6, S7, S16). */
-
 #include "rpc/core/assert.h"
 #include "rpc/core/fingerprint.h"
 #include "rpc/core/mutant.h"
@@ -174,8 +173,8 @@ static void schedule_accept(struct sure__server *server, struct sure_call *call,
   sure__timers_set(&server->timers, &call->accept_timer, now_ms + delay_ms);
 }
 
-/* The session's number is taken by an attempt that came on this peer. False: the call object is
- * used up. */
+/* Joins the call that runs under the same number, if one does. False: it did, or the attempt was
+ * refused; the caller frees its call object. */
 static bool join_or_pass(struct sure__server *server, struct sure__peer *peer,
                          struct sure_call *call, uint64_t now_ms) {
   struct sure__server_session *session = peer->session;

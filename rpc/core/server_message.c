@@ -24,7 +24,6 @@ static void stop_assembling(struct sure__peer *peer, struct sure_call *call) {
   peer->call_count--;
   peer->assembling_len -= call->payload.len;
   sure__list_remove(&call->link);
-  call->assembling_peer = NULL;
 }
 
 /* Takes the frame's part of the payload. False: it is more than was announced, or less at the end.
@@ -55,7 +54,6 @@ static void begin_message(struct sure__server *server, struct sure__peer *peer,
   }
   call->payload = (struct sure_bytes){call->assembled, len};
   call->step = SURE__CALL_ASSEMBLING;
-  call->assembling_peer = peer;
   peer->call_count++;
   peer->assembling_len += len;
   sure__list_append(&peer->assembling, &call->link);

@@ -229,7 +229,7 @@ static void a_server_out_of_files_tries_again_after_a_pause(void **state) {
   echo_stop(&echo);
   struct sure_logger logger = {.fn = count_refusals, .level_min = SURE_LOG_WARNING};
   echo_start(&echo, &(struct sure_server_options){.logger = logger}, NULL);
-  raw_dial(&clients[0], echo.url);
+  raw_open(&clients[0], echo.url); /* attached, so the server has its end of it */
   assert_int_equal(0, getrlimit(RLIMIT_NOFILE, &before));
   int lowest = dup(0);
   close(lowest);
