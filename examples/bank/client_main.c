@@ -195,7 +195,7 @@ static int run(struct arguments *arguments) {
                  .level_min = arguments->verbose ? SURE_LOG_DEBUG : SURE_LOG_ERROR}};
   enum sure_code code = sure_channel_open(&channel_options, &client->channel);
   if (code == SURE_INVALID_ARGUMENT) {
-    return client_complain(arguments->server, "not an address such as tcp://host:port");
+    return EXIT_WRONG_INPUT; /* the library has said what is wrong with the address */
   }
   if (code) {
     return client_complain("can't start", sure_code_text(code));

@@ -116,6 +116,9 @@ static enum sure_code open_channels(struct crew *crew) {
   const struct sure_channel_options channel = {
       .target = load->server,
       .logger = {.fn = sure_log_to_stderr, .level_min = SURE_LOG_ERROR},
+      /* Much shorter than the calls, so that an attempt that vanished is followed by others. */
+      .accept_timeout_ms = load->timeout_ms / 4 + 1,
+      .reconnect_ms_initial = 50,
       .reconnect_ms_max = 250};
   for (uint32_t i = 0; i < load->connections; i++) {
     enum sure_code code = sure_channel_open(&channel, &crew->channels[i]);

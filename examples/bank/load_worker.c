@@ -104,10 +104,7 @@ static enum verdict conclude(struct worker *worker, enum sure_code code,
 }
 
 static enum verdict call(struct worker *worker, struct intent *intent) {
-  /* Attempts much shorter than the call, so that one that vanished is followed by others. */
-  uint32_t timeout_ms = worker->load->options->timeout_ms;
-  const struct sure_call_options call = {.timeout_ms = timeout_ms,
-                                         .attempt_timeout_ms = timeout_ms / 4 + 1};
+  const struct sure_call_options call = {.timeout_ms = worker->load->options->timeout_ms};
   Bank__V1__Money amount = BANK__V1__MONEY__INIT;
   amount.minor_units = intent->minor_units;
   amount.currency = (char *)CURRENCY;

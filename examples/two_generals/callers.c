@@ -117,8 +117,11 @@ static void *run_caller(void *user) {
 }
 
 static bool open_channels(const char *url, struct sure_channel *channels[CHANNEL_COUNT]) {
-  struct sure_channel_options options = {
-      .target = url, .connect_timeout_ms = 100, .reconnect_ms_initial = 2, .reconnect_ms_max = 20};
+  struct sure_channel_options options = {.target = url,
+                                         .accept_timeout_ms = 80,
+                                         .connect_timeout_ms = 100,
+                                         .reconnect_ms_initial = 2,
+                                         .reconnect_ms_max = 20};
   for (int i = 0; i < CHANNEL_COUNT; i++) {
     if (sure_channel_open(&options, &channels[i]) != SURE_OK) {
       return false;

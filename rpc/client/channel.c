@@ -5,13 +5,18 @@
 #include "rpc/client/channel_private.h"
 #include "rpc/client/fork.h"
 #include "rpc/core/assert.h"
+#include "rpc/core/log.h"
 #include "rpc/core/memory.h"
 #include "rpc/net/callback_mark.h"
 #include "rpc/net/clock.h"
 #include "rpc/net/entropy.h"
 #include "rpc/net/start.h"
 
-enum { LINGER_MS_DEFAULT = 1000, OPTION_MS_MAX = SURE_CALL_TIMEOUT_MS_MAX };
+enum {
+  LINGER_MS_DEFAULT = 1000,
+  OPTION_MS_MAX = SURE_CALL_TIMEOUT_MS_MAX,
+  RESOLVE_MS_MIN = 30000, /* between two look-ups of a name, as in gRPC */
+};
 
 bool sure__channel_is_foreign(const struct sure_channel *channel) {
   return channel->fork_generation != sure__fork_generation();
@@ -21,50 +26,68 @@ static uint32_t or_default(uint32_t value, uint32_t fallback) {
   return value == 0 ? fallback : value;
 }
 
+static struct sure_outlier_detection full_outlier_detection(struct sure_outlier_detection o) {
+  o.interval_ms = or_default(o.interval_ms, 10000);
+  o.base_ejection_ms = or_default(o.base_ejection_ms, 30000);
+  o.max_ejection_ms = or_default(o.max_ejection_ms, 300000);
+  o.max_ejection_percent = or_default(o.max_ejection_percent, 10);
+  o.consecutive_failures = or_default(o.consecutive_failures, 5);
+  o.failure_percent = or_default(o.failure_percent, 85);
+  o.request_volume = or_default(o.request_volume, 50);
+  return o;
+}
+
 static struct sure__client_config full_config(const struct sure_channel_options *options) {
   return (struct sure__client_config){
-      .attempt_timeout_ms = or_default(options->attempt_timeout_ms, 1000),
-      .connect_timeout_ms = or_default(options->connect_timeout_ms, 5000),
-      .reconnect_ms_initial = or_default(options->reconnect_ms_initial, 50),
-      .reconnect_ms_max = or_default(options->reconnect_ms_max, 2000),
+      .accept_timeout_ms = or_default(options->accept_timeout_ms, 1000),
+      .connect_timeout_ms = or_default(options->connect_timeout_ms, 20000),
+      .reconnect_ms_initial = or_default(options->reconnect_ms_initial, 1000),
+      .reconnect_ms_max = or_default(options->reconnect_ms_max, 120000),
       .keepalive_time_ms = or_default(options->keepalive_time_ms, 10000),
       .keepalive_timeout_ms = or_default(options->keepalive_timeout_ms, 5000),
       .ack_idle_ms = or_default(options->ack_idle_ms, 50),
+      .idle_timeout_ms = or_default(options->idle_timeout_ms, 30 * 60 * 1000),
       .message_len_max = or_default(options->message_len_max, SURE_MESSAGE_LEN_MAX_DEFAULT),
       .unresolved_calls_max =
           or_default(options->unresolved_calls_max, SURE_UNRESOLVED_CALLS_MAX_DEFAULT),
+      .balancing = options->balancing,
+      .retry_budget = options->retry_budget,
+      .retry_throttling = options->retry_throttling,
+      .outlier_detection = full_outlier_detection(options->outlier_detection),
   };
 }
 
-static bool is_valid(const struct sure_channel_options *options,
-                     const struct sure__client_config *config) {
-  const char *target = options->target;
-  bool known_scheme =
-      target != NULL && (strncmp(target, "tcp://", 6) == 0 || strncmp(target, "ipc://", 6) == 0);
+static bool are_times_valid(const struct sure_channel_options *options,
+                            const struct sure__client_config *config) {
   const uint32_t times[] = {
-      options->timeout_ms,          config->attempt_timeout_ms, config->connect_timeout_ms,
-      config->reconnect_ms_initial, config->reconnect_ms_max,   config->keepalive_time_ms,
-      config->keepalive_timeout_ms, config->ack_idle_ms,
+      options->timeout_ms,          config->accept_timeout_ms, config->connect_timeout_ms,
+      config->reconnect_ms_initial, config->reconnect_ms_max,  config->keepalive_time_ms,
+      config->keepalive_timeout_ms, config->ack_idle_ms,       config->idle_timeout_ms,
   };
   for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
     if (times[i] > OPTION_MS_MAX) {
       return false;
     }
   }
-  return known_scheme && config->unresolved_calls_max <= SURE_OPEN_CALLS_MAX;
+  return true;
+}
+
+static bool are_policies_valid(const struct sure__client_config *config) {
+  return config->balancing <= SURE_LEAST_OUTSTANDING && config->retry_budget.percent <= 1000 &&
+         config->retry_budget.floor_per_s <= 1000000 &&
+         config->retry_throttling.max_tokens <= 1000 &&
+         config->retry_throttling.token_ratio_permille <= 1000000 &&
+         config->outlier_detection.max_ejection_percent <= 100 &&
+         config->outlier_detection.failure_percent <= 100;
 }
 
 /* The channel's thread: time, and connections that are over. */
 static void *run(void *user) {
   struct sure_channel *channel = user;
   pthread_mutex_lock(&channel->mutex);
-  sure__client_advance(&channel->engine, sure__clock_ms()); /* the first dial */
-  sure__channel_finish(channel);
-  pthread_mutex_lock(&channel->mutex);
-  while (!channel->stopping || channel->link_count > 0 || channel->dialing) {
-    if (!sure__list_is_empty(&channel->dead)) {
-      sure__channel_reap(channel); /* unlocks: what the loop waits for may have come */
-      continue;
+  while (!channel->stopping || channel->link_count > 0) {
+    if (sure__channel_reap(channel)) {
+      continue; /* it has unlocked: what the loop waits for may have come */
     }
     uint64_t now_ms = sure__clock_ms();
     uint64_t next_ms = sure__client_next_ms(&channel->engine);
@@ -82,77 +105,11 @@ static void *run(void *user) {
   return NULL;
 }
 
-/* Everything but the thread; for channels that were opened half, too. */
-static struct sure_channel *release(struct sure_channel *channel) {
-  if (channel->dial_aio != NULL) {
-    nng_aio_free(channel->dial_aio);
-  }
-  if (channel->dialer != NULL) {
-    nng_stream_dialer_free(channel->dialer);
-  }
-  sure__client_fini(&channel->engine);
-  pthread_cond_destroy(&channel->changed);
-  pthread_mutex_destroy(&channel->mutex);
-  sure__free(channel);
-  return NULL;
-}
-
-static enum sure_code code_of_url_error(int error) {
-  return error == NNG_ENOMEM ? SURE_RESOURCE_EXHAUSTED : SURE_INVALID_ARGUMENT;
-}
-
-static enum sure_code set_up(struct sure_channel *channel,
-                             const struct sure_channel_options *options,
-                             const struct sure__client_config *config) {
-  if (!sure__client_init(&channel->engine, config) || !sure__fork_watch() || !sure__net_start()) {
-    return SURE_RESOURCE_EXHAUSTED;
-  }
-  channel->fork_generation = sure__fork_generation();
-  int error = nng_stream_dialer_alloc(&channel->dialer, options->target);
-  if (error != 0) {
-    return code_of_url_error(error);
-  }
-  if (nng_aio_alloc(&channel->dial_aio, sure__channel_on_dialed, channel) != 0) {
-    return SURE_RESOURCE_EXHAUSTED;
-  }
-  nng_aio_set_timeout(channel->dial_aio, NNG_DURATION_INFINITE);
-  return sure__thread_start(&channel->thread, run, channel) == 0 ? SURE_OK
-                                                                 : SURE_RESOURCE_EXHAUSTED;
-}
-
-enum sure_code sure_channel_open(const struct sure_channel_options *options,
-                                 struct sure_channel **out_channel) {
-  struct sure__client_config config = full_config(options);
-  if (!is_valid(options, &config)) {
-    return SURE_INVALID_ARGUMENT;
-  }
-  if (!sure__entropy(&config.random_seed, sizeof config.random_seed)) {
-    return SURE_RESOURCE_EXHAUSTED;
-  }
-  struct sure_channel *channel = sure__alloc(sizeof *channel);
-  if (channel == NULL) {
-    return SURE_RESOURCE_EXHAUSTED;
-  }
-  if (pthread_mutex_init(&channel->mutex, NULL) != 0 ||
-      sure__condition_init(&channel->changed) != 0) {
-    sure__free(channel);
-    return SURE_RESOURCE_EXHAUSTED;
-  }
-  channel->logger = options->logger;
-  channel->timeout_ms = or_default(options->timeout_ms, SURE_CALL_TIMEOUT_MS_DEFAULT);
-  sure__list_init(&channel->dead);
-  enum sure_code code = set_up(channel, options, &config);
-  if (code != SURE_OK) {
-    release(channel);
-    return code;
-  }
-  *out_channel = channel;
-  return SURE_OK;
-}
+/* ---- the end ---- */
 
 /* The server has heard the end of the session, or the time for that is over. */
 static void part(struct sure_channel *channel, uint32_t linger_ms) {
-  uint64_t until_ms = sure__clock_ms() + or_default(linger_ms, LINGER_MS_DEFAULT);
+  uint64_t until_ms = sure__clock_ms() + linger_ms;
   pthread_mutex_lock(&channel->mutex);
   sure__client_shut_down(&channel->engine, sure__clock_ms());
   sure__channel_finish(channel);
@@ -169,14 +126,147 @@ static void part(struct sure_channel *channel, uint32_t linger_ms) {
   sure__channel_finish(channel);
 }
 
+/* For channels that were opened half, too. */
+static struct sure_channel *close_channel(struct sure_channel *channel, uint32_t linger_ms) {
+  if (channel->is_started) {
+    part(channel, linger_ms);
+    pthread_join(channel->thread, NULL);
+  }
+  sure__resolver_close(channel->resolver); /* nobody wants anything of it any more */
+  sure__client_fini(&channel->engine);
+  pthread_cond_destroy(&channel->changed);
+  pthread_mutex_destroy(&channel->mutex);
+  sure__free(channel);
+  return NULL;
+}
+
+/* ---- opening ---- */
+
+static void set_endpoints(struct sure_channel *channel, const struct sure__urls *urls) {
+  pthread_mutex_lock(&channel->mutex);
+  if (!channel->engine.shut_down) {
+    const char *const *list = (const char *const *)urls->urls;
+    (void)sure__client_set_endpoints(&channel->engine, list, urls->count, sure__clock_ms());
+  }
+  sure__channel_finish(channel);
+}
+
+static void on_resolved(void *user, const struct sure__urls *urls, const char *problem) {
+  struct sure_channel *channel = user;
+  if (urls != NULL) {
+    set_endpoints(channel, urls);
+    return;
+  }
+  sure__log(&channel->logger, SURE_LOG_WARNING, "no addresses: %s", problem);
+  pthread_mutex_lock(&channel->mutex);
+  sure__client_not_resolved(&channel->engine, sure__clock_ms());
+  sure__channel_finish(channel);
+}
+
+/* nng knows best which of its URLs it can read. */
+static enum sure_code check_urls(const struct sure__target *target) {
+  for (size_t i = 0; i < target->item_count; i++) {
+    nng_stream_dialer *dialer = NULL;
+    const char *url = target->items[i].url;
+    int error = url == NULL ? 0 : nng_stream_dialer_alloc(&dialer, url);
+    if (dialer != NULL) {
+      nng_stream_dialer_free(dialer);
+    }
+    if (error != 0) {
+      return error == NNG_ENOMEM ? SURE_RESOURCE_EXHAUSTED : SURE_INVALID_ARGUMENT;
+    }
+  }
+  return SURE_OK;
+}
+
+static enum sure_code find_endpoints(struct sure_channel *channel, struct sure__target *target) {
+  if (target->has_names) {
+    struct sure__resolver *resolver =
+        sure__resolver_open(target, RESOLVE_MS_MIN, on_resolved, channel);
+    pthread_mutex_lock(&channel->mutex);
+    channel->resolver = resolver;
+    pthread_mutex_unlock(&channel->mutex);
+    return resolver != NULL ? SURE_OK : SURE_RESOURCE_EXHAUSTED;
+  }
+  struct sure__urls urls;
+  const char *problem;
+  if (!sure__target_resolve(target, &urls, &problem)) {
+    return SURE_RESOURCE_EXHAUSTED;
+  }
+  set_endpoints(channel, &urls);
+  sure__urls_fini(&urls);
+  return SURE_OK;
+}
+
+static enum sure_code set_up(struct sure_channel *channel, struct sure__target *target,
+                             const struct sure__client_config *config) {
+  if (!sure__client_init(&channel->engine, config) || !sure__fork_watch() || !sure__net_start()) {
+    return SURE_RESOURCE_EXHAUSTED;
+  }
+  channel->fork_generation = sure__fork_generation();
+  enum sure_code code = check_urls(target);
+  if (code != SURE_OK) {
+    return code;
+  }
+  if (sure__thread_start(&channel->thread, run, channel) != 0) {
+    return SURE_RESOURCE_EXHAUSTED;
+  }
+  channel->is_started = true;
+  return find_endpoints(channel, target);
+}
+
+static enum sure_code open_channel(const struct sure_channel_options *options,
+                                   struct sure__target *target,
+                                   const struct sure__client_config *config,
+                                   struct sure_channel **out_channel) {
+  struct sure_channel *channel = sure__alloc(sizeof *channel);
+  if (channel == NULL) {
+    return SURE_RESOURCE_EXHAUSTED;
+  }
+  if (pthread_mutex_init(&channel->mutex, NULL) != 0 ||
+      sure__condition_init(&channel->changed) != 0) {
+    sure__free(channel);
+    return SURE_RESOURCE_EXHAUSTED;
+  }
+  channel->logger = options->logger;
+  channel->timeout_ms = or_default(options->timeout_ms, SURE_CALL_TIMEOUT_MS_DEFAULT);
+  sure__list_init(&channel->dead);
+  enum sure_code code = set_up(channel, target, config);
+  if (code == SURE_OK) {
+    *out_channel = channel;
+  } else {
+    close_channel(channel, 1);
+  }
+  return code;
+}
+
+enum sure_code sure_channel_open(const struct sure_channel_options *options,
+                                 struct sure_channel **out_channel) {
+  struct sure__client_config config = full_config(options);
+  struct sure__target target;
+  if (options->target == NULL || !are_times_valid(options, &config) ||
+      !are_policies_valid(&config) || config.unresolved_calls_max > SURE_OPEN_CALLS_MAX) {
+    return SURE_INVALID_ARGUMENT;
+  }
+  if (!sure__entropy(&config.random_seed, sizeof config.random_seed)) {
+    return SURE_RESOURCE_EXHAUSTED;
+  }
+  const char *problem = sure__target_init(&target, options->target);
+  if (problem != NULL) {
+    sure__log(&options->logger, SURE_LOG_ERROR, "%s: %s", options->target, problem);
+    return SURE_INVALID_ARGUMENT;
+  }
+  enum sure_code code = open_channel(options, &target, &config, out_channel);
+  sure__target_fini(&target);
+  return code;
+}
+
 struct sure_channel *sure_channel_free(struct sure_channel *channel, uint32_t linger_ms) {
   if (channel == NULL || sure__channel_is_foreign(channel)) {
     return NULL;
   }
   sure__assert(!sure__callback_is_running() && "a completion would wait for itself");
-  part(channel, linger_ms);
-  pthread_join(channel->thread, NULL);
-  return release(channel);
+  return close_channel(channel, or_default(linger_ms, LINGER_MS_DEFAULT));
 }
 
 void sure_channel_get_stats(struct sure_channel *channel, struct sure_channel_stats *out_stats) {
@@ -187,4 +277,35 @@ void sure_channel_get_stats(struct sure_channel *channel, struct sure_channel_st
   pthread_mutex_lock(&channel->mutex);
   sure__client_get_stats(&channel->engine, out_stats);
   pthread_mutex_unlock(&channel->mutex);
+}
+
+/* ---- connectivity ---- */
+
+enum sure_connectivity sure_channel_get_state(struct sure_channel *channel, bool connects) {
+  if (sure__channel_is_foreign(channel)) {
+    return SURE_SHUTDOWN;
+  }
+  pthread_mutex_lock(&channel->mutex);
+  enum sure_connectivity state = channel->engine.connectivity;
+  if (connects) {
+    sure__client_connect(&channel->engine, sure__clock_ms());
+  }
+  sure__channel_finish(channel);
+  return state;
+}
+
+enum sure_connectivity sure_channel_wait_for_state_change(struct sure_channel *channel,
+                                                          enum sure_connectivity last,
+                                                          uint32_t timeout_ms) {
+  if (sure__channel_is_foreign(channel) || sure__callback_is_running()) {
+    return SURE_SHUTDOWN;
+  }
+  uint64_t until_ms = sure__clock_ms() + timeout_ms;
+  pthread_mutex_lock(&channel->mutex);
+  while (channel->engine.connectivity == last && sure__clock_ms() < until_ms) {
+    sure__condition_wait_until(&channel->changed, &channel->mutex, until_ms);
+  }
+  enum sure_connectivity state = channel->engine.connectivity;
+  pthread_mutex_unlock(&channel->mutex);
+  return state;
 }

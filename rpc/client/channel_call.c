@@ -26,12 +26,26 @@ static uint32_t first_set(uint32_t a, uint32_t b, uint32_t c) {
   return a != 0 ? a : b != 0 ? b : c;
 }
 
+/* What the caller says, of one kind, takes the place of what the method says of either. */
+static void set_policy(const struct sure_call_options *options, const struct sure_method *method,
+                       struct sure__client_call *call) {
+  if (options->hedging != NULL) {
+    call->hedging = *options->hedging;
+  } else if (options->retry != NULL) {
+    call->retry = *options->retry;
+  } else {
+    call->retry = method->retry;
+    call->hedging = method->hedging;
+  }
+}
+
 static struct sure__refusal set_times(const struct order *order, struct sure__client_call *call) {
   const struct sure_call_options *options = order->options;
   const struct sure_method *method = order->method;
   call->timeout_ms = first_set(options->timeout_ms, method->timeout_ms, order->channel->timeout_ms);
   call->attempt_timeout_ms = first_set(options->attempt_timeout_ms, method->attempt_timeout_ms, 0);
-  call->retry = options->retry != NULL ? *options->retry : method->retry;
+  call->is_fail_fast = options->is_fail_fast;
+  set_policy(options, method, call);
   if (call->timeout_ms > SURE_CALL_TIMEOUT_MS_MAX) {
     return sure__refuse(SURE_INVALID_ARGUMENT, "the time-out is over 7 days");
   }

@@ -1,14 +1,25 @@
 /* Doing what the engine left to be done. */
 #include "rpc/client/channel_private.h"
 #include "rpc/net/callback_mark.h"
+#include "rpc/net/clock.h"
+
+/* Things to do with connections that are collected with one taking of the lock. */
+enum { ERRANDS_MAX = 16 };
+
+/* What one link wants. Each of them is held. */
+struct errand {
+  struct sure__connection *connection; /* flush, and close if there is a reason */
+  const char *close_reason;
+  struct sure__channel_link *dials;
+  struct sure__channel_link *cancels_dial;
+};
 
 struct todo {
   struct sure_channel *channel;
-  struct sure__connection *flushed; /* held */
-  struct sure__connection *closed;  /* held */
-  const char *close_reason;
-  bool dials;
-  bool cancels_dial;
+  struct errand errands[ERRANDS_MAX];
+  size_t errand_count;
+  bool is_more; /* there was no room for all */
+  bool resolves;
   struct sure__list completed;
   struct sure__log_queue log;
 };
@@ -17,45 +28,70 @@ struct todo {
  * so that the requests of a whole batch leave in one write. */
 static _Thread_local struct sure_channel *completing;
 
-static void collect_close(struct sure_channel *channel, struct todo *todo) {
-  if (channel->engine.close_reason == NULL) {
-    return;
+/* ---- with the lock ---- */
+
+static void collect_close(struct sure__client *engine, struct sure__link *link,
+                          struct errand *errand) {
+  struct sure__channel_link *owner = link->user;
+  const char *reason = link->close_reason;
+  sure__client_link_closed(engine, link);
+  if (owner == NULL) {
+    return; /* it was never dialed */
   }
-  todo->close_reason = channel->engine.close_reason;
-  channel->engine.close_reason = NULL;
-  if (channel->link == NULL) {
-    todo->cancels_dial = channel->dialing;
-    channel->dial_abandoned = channel->dialing;
-  } else if (sure__connection_hold(channel->link->connection)) {
-    todo->closed = channel->link->connection;
+  owner->link = NULL;
+  if (owner->connection != NULL) {
+    if (sure__connection_hold(owner->connection)) {
+      errand->connection = owner->connection;
+      errand->close_reason = reason;
+    }
+  } else if (owner->is_dialing) {
+    owner->hold_count++;
+    errand->cancels_dial = owner;
   }
-  channel->link = NULL;
 }
 
-static void collect_bytes(struct sure_channel *channel, struct todo *todo) {
-  if (channel->engine.out.len == 0) {
-    return;
+static void collect_dial(struct sure_channel *channel, struct sure__link *link,
+                         struct errand *errand) {
+  link->dial_wanted = false;
+  errand->dials = sure__channel_link_new(channel, link);
+  if (errand->dials == NULL) {
+    sure__client_not_connected(&channel->engine, link, "memory is short", sure__clock_ms());
   }
-  if (channel->link != NULL && sure__connection_hold(channel->link->connection)) {
-    todo->flushed = channel->link->connection;
-    sure__connection_queue(todo->flushed, &channel->engine.out);
+}
+
+static void collect_bytes(struct sure__link *link, struct errand *errand) {
+  const struct sure__channel_link *owner = link->user;
+  if (owner->connection != NULL && sure__connection_hold(owner->connection)) {
+    errand->connection = owner->connection;
+    sure__connection_queue(owner->connection, &link->out);
   } else {
-    channel->engine.out.len = 0; /* the connection is over, the engine will hear it next */
+    link->out.len = 0; /* the connection is over, the engine will hear it next */
   }
 }
 
-static void collect_dial(struct sure_channel *channel, struct todo *todo) {
-  if (!channel->engine.dial_wanted) {
-    return;
+static void collect_links(struct sure_channel *channel, struct todo *todo) {
+  struct sure__list *l;
+  todo->errand_count = 0;
+  while (todo->errand_count < ERRANDS_MAX &&
+         (l = sure__list_pop(&channel->engine.acting)) != NULL) {
+    struct sure__link *link = sure__container_of(l, struct sure__link, acting);
+    struct errand *errand = &todo->errands[todo->errand_count++];
+    *errand = (struct errand){0};
+    if (link->close_reason != NULL) {
+      collect_close(&channel->engine, link, errand);
+    } else if (link->dial_wanted) {
+      collect_dial(channel, link, errand);
+    } else if (link->out.len > 0) {
+      collect_bytes(link, errand);
+    }
   }
-  channel->engine.dial_wanted = false;
-  todo->dials = !channel->dialing;
-  channel->dial_again = channel->dialing;
-  channel->dialing = true;
+  todo->is_more = !sure__list_is_empty(&channel->engine.acting);
 }
 
 static void collect_log(struct sure_channel *channel, struct todo *todo) {
   struct sure__log_queue *queue = &channel->engine.log;
+  todo->log.count = 0;
+  todo->log.dropped_count = 0;
   if (queue->count > 0) {
     todo->log = *queue;
     queue->count = 0;
@@ -63,41 +99,47 @@ static void collect_log(struct sure_channel *channel, struct todo *todo) {
   }
 }
 
-/* With the lock. */
 static void collect(struct sure_channel *channel, struct todo *todo) {
+  struct sure__client *engine = &channel->engine;
   todo->channel = channel;
-  todo->flushed = NULL;
-  todo->closed = NULL;
-  todo->dials = false;
-  todo->cancels_dial = false;
-  todo->log.count = 0;
-  todo->log.dropped_count = 0;
   sure__list_init(&todo->completed);
-  collect_close(channel, todo);
-  collect_bytes(channel, todo);
-  collect_dial(channel, todo);
+  collect_links(channel, todo);
   collect_log(channel, todo);
-  sure__list_move_all(&todo->completed, &channel->engine.completed);
-  if (sure__client_next_ms(&channel->engine) < channel->sleep_until_ms || channel->engine.parted) {
+  sure__list_move_all(&todo->completed, &engine->completed);
+  todo->resolves = engine->resolve_wanted && channel->resolver != NULL;
+  engine->resolve_wanted = false;
+  if (sure__client_next_ms(engine) < channel->sleep_until_ms || engine->parted ||
+      engine->state_has_changed) {
+    engine->state_has_changed = false;
     pthread_cond_broadcast(&channel->changed);
   }
 }
 
-/* Without the lock. */
+/* ---- without it ---- */
+
+static void run_errand(const struct errand *errand) {
+  if (errand->connection != NULL) {
+    if (errand->close_reason != NULL) {
+      sure__connection_close(errand->connection, errand->close_reason);
+    } else {
+      sure__connection_flush(errand->connection);
+    }
+    sure__connection_release(errand->connection);
+  }
+  if (errand->cancels_dial != NULL) {
+    sure__channel_link_cancel_dial(errand->cancels_dial);
+  }
+  if (errand->dials != NULL) {
+    sure__channel_link_dial(errand->dials);
+  }
+}
+
 static void act(struct todo *todo) {
-  if (todo->closed != NULL) {
-    sure__connection_close(todo->closed, todo->close_reason);
-    sure__connection_release(todo->closed);
+  for (size_t i = 0; i < todo->errand_count; i++) {
+    run_errand(&todo->errands[i]);
   }
-  if (todo->flushed != NULL) {
-    sure__connection_flush(todo->flushed);
-    sure__connection_release(todo->flushed);
-  }
-  if (todo->cancels_dial) {
-    nng_aio_cancel(todo->channel->dial_aio);
-  }
-  if (todo->dials) {
-    nng_stream_dialer_dial(todo->channel->dialer, todo->channel->dial_aio);
+  if (todo->resolves) {
+    sure__resolver_want(todo->channel->resolver);
   }
   if (todo->log.count > 0) {
     sure__log_write_out(&todo->channel->logger, &todo->log);
@@ -137,13 +179,15 @@ void sure__channel_finish(struct sure_channel *channel) {
     channel->completing_count += completes;
     pthread_mutex_unlock(&channel->mutex);
     act(&todo);
-    if (!completes) {
+    if (!completes && !todo.is_more) {
       return;
     }
-    run_completions(&todo);
+    if (completes) {
+      run_completions(&todo);
+    }
     pthread_mutex_lock(&channel->mutex);
     recycle(channel, &todo);
-    channel->completing_count--;
+    channel->completing_count -= completes;
     if (channel->completing_count == 0 && channel->engine.shut_down) {
       pthread_cond_broadcast(&channel->changed);
     }

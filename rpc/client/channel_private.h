@@ -14,35 +14,41 @@
 #include <pthread.h>
 #include <sure/channel.h>
 
+#include "rpc/client/resolver.h"
 #include "rpc/core/client.h"
 #include "rpc/net/connection.h"
 
-/* One connection of a channel; the user of its callbacks. */
+/* What belongs to one link of the engine: a dial, then a connection.
+ *
+ *     dialing --connected--> connected --> over (in `dead`, until nobody holds it) --> freed
+ *            \--failed or given up------> */
 struct sure__channel_link {
   struct sure_channel *channel;
-  struct sure__connection *connection;
+  struct sure__link *link; /* NULL: the engine wants nothing of it any more */
+  nng_stream_dialer *dialer;
+  nng_aio *aio;                        /* of the dial */
+  bool is_dialing;                     /* it can be cancelled */
+  unsigned hold_count;                 /* who is about to dial or to cancel the dial */
+  struct sure__connection *connection; /* NULL: not yet */
   struct sure__list dead;
+  char url[];
 };
 
 struct sure_channel {
   uint64_t fork_generation; /* of the process that opened it */
   struct sure_logger logger;
   uint32_t timeout_ms;
-  nng_stream_dialer *dialer;
-  nng_aio *dial_aio;
+  struct sure__resolver *resolver; /* NULL: the target has no names in it */
   pthread_t thread;
+  bool is_started; /* the thread */
 
   pthread_mutex_t mutex; /* guards all that follows */
   pthread_cond_t changed;
   struct sure__client engine;
-  struct sure__channel_link *link; /* the present one, or NULL */
-  unsigned link_count;             /* all that are not freed yet */
-  struct sure__list dead;          /* over, to be freed by the thread */
-  bool dialing;                    /* dial_aio is under way */
-  bool dial_abandoned;             /* the engine does not want what comes of it */
-  bool dial_again;                 /* but it wants another one */
-  unsigned completing_count;       /* threads that run completions now */
-  uint64_t sleep_until_ms;         /* of the thread; 0: it is awake */
+  unsigned link_count;       /* sure__channel_links that are not freed yet */
+  struct sure__list dead;    /* over, to be freed by the thread */
+  unsigned completing_count; /* threads that run completions now */
+  uint64_t sleep_until_ms;   /* of the thread; 0: it is awake */
   bool stopping;
 };
 
@@ -65,9 +71,14 @@ bool sure__channel_is_foreign(const struct sure_channel *channel);
 void sure__channel_finish(struct sure_channel *channel);
 
 /* channel_link.c */
-void sure__channel_on_dialed(void *user);
-/* Frees the connections that are over; called with the lock, which it gives up meanwhile. */
-void sure__channel_reap(struct sure_channel *channel);
+/* With the lock: what belongs to `link`, not dialed yet, and held. NULL when memory is short. */
+struct sure__channel_link *sure__channel_link_new(struct sure_channel *channel,
+                                                  struct sure__link *link);
+/* Without the lock. Both give up the hold. */
+void sure__channel_link_dial(struct sure__channel_link *link);
+void sure__channel_link_cancel_dial(struct sure__channel_link *link);
+/* Frees one that is over; called with the lock, which it gives up meanwhile. False: none is. */
+bool sure__channel_reap(struct sure_channel *channel);
 
 /* channel_deliver.c */
 /* Tells the end of a call to whoever waits for it. Without the lock; `status` is room for it. */

@@ -7,25 +7,42 @@
 #include "rpc/core/client_state.h"
 #include "rpc/core/memory.h"
 
-/* The engine's own timers: link, keepalive, acknowledgments. */
-enum { OWN_TIMER_COUNT = 3 };
+/* The engine's own timers: dial, acknowledgments, idleness, outliers. */
+enum { OWN_TIMER_COUNT = 4 };
 
 bool sure__client_init(struct sure__client *client, const struct sure__client_config *config) {
-  *client = (struct sure__client){.config = *config, .random = config->random_seed};
+  *client = (struct sure__client){
+      .config = *config, .random = config->random_seed, .connectivity = SURE_CONNECTING};
+  sure__list_init(&client->acting);
   sure__list_init(&client->completed);
   sure__list_init(&client->pool);
+  sure__list_init(&client->attempt_pool);
   sure__list_init(&client->queue);
-  sure__list_init(&client->in_flight);
   sure__list_init(&client->settle_queue);
-  sure__list_init(&client->settle_sent);
+  sure__list_init(&client->endpoints);
+  sure__list_init(&client->links);
   sure__list_init(&client->sessions);
   sure__index_init(&client->by_handle);
-  return sure__timers_reserve(&client->timers, OWN_TIMER_COUNT);
+  client->dial_timer.kind = SURE__CLIENT_TIMER_DIAL;
+  client->ack_timer.kind = SURE__CLIENT_TIMER_ACK;
+  client->idle_timer.kind = SURE__CLIENT_TIMER_IDLE;
+  client->outlier_timer.kind = SURE__CLIENT_TIMER_OUTLIER;
+  sure__retry_budget_init(&client->budget, &config->retry_budget, &config->retry_throttling);
+  return sure__client_reserve_timers(client, OWN_TIMER_COUNT);
+}
+
+bool sure__client_reserve_timers(struct sure__client *client, size_t count) {
+  if (!sure__timers_reserve(&client->timers, client->timer_count + count)) {
+    return false;
+  }
+  client->timer_count += count;
+  return true;
 }
 
 static void free_call(struct sure__client_call *call) {
   sure__arena_fini(&call->arena);
-  sure__buffer_fini(&call->parts);
+  sure__buffer_fini(&call->first_attempt.assembly.parts);
+  sure__buffer_fini(&call->answer);
   sure__free(call);
 }
 
@@ -33,6 +50,15 @@ static void free_calls(struct sure__list *list) {
   struct sure__list *link;
   while ((link = sure__list_pop(list)) != NULL) {
     free_call(sure__container_of(link, struct sure__client_call, link));
+  }
+}
+
+static void free_attempts(struct sure__list *list) {
+  struct sure__list *link;
+  while ((link = sure__list_pop(list)) != NULL) {
+    struct sure__attempt *attempt = sure__container_of(link, struct sure__attempt, of_call);
+    sure__buffer_fini(&attempt->assembly.parts);
+    sure__free(attempt);
   }
 }
 
@@ -50,12 +76,16 @@ static void free_session(struct sure__client_session *session) {
 void sure__client_fini(struct sure__client *client) {
   sure__assert(sure__list_is_empty(&client->completed) && client->stats.open == 0 &&
                "all calls have been delivered");
+  sure__assert(sure__list_is_empty(&client->links) && "all links have been closed");
   struct sure__list *link;
   while ((link = sure__list_pop(&client->sessions)) != NULL) {
     free_session(sure__container_of(link, struct sure__client_session, link));
   }
+  while ((link = sure__list_pop(&client->endpoints)) != NULL) {
+    sure__free(sure__container_of(link, struct sure__endpoint, of_client));
+  }
   free_calls(&client->pool);
-  sure__buffer_fini(&client->out);
+  free_attempts(&client->attempt_pool);
   sure__timers_fini(&client->timers);
   sure__index_fini(&client->by_handle);
 }
@@ -65,13 +95,11 @@ struct sure__client_call *sure__client_call_new(struct sure__client *client) {
   if (link != NULL) {
     return sure__container_of(link, struct sure__client_call, link);
   }
-  /* Room for its timer comes with the call, so that setting it can't fail. */
-  if (!sure__timers_reserve(&client->timers, client->call_count + 1 + OWN_TIMER_COUNT)) {
-    return NULL;
-  }
   struct sure__client_call *call = sure__alloc(sizeof *call);
-  if (call != NULL) {
-    client->call_count++;
+  /* Room for its timer comes with the call, so that setting it can't fail. */
+  if (call == NULL || !sure__client_reserve_timers(client, 1)) {
+    sure__free(call);
+    return NULL;
   }
   return call;
 }
@@ -84,31 +112,55 @@ static void shrink_to_entry(struct sure__client_call *call) {
   if (key_len > 0) {
     memcpy(key, call->key.data, key_len);
   }
-  sure__buffer_fini(&call->parts);
+  sure__buffer_fini(&call->first_attempt.assembly.parts);
+  sure__buffer_fini(&call->answer);
   sure__arena_fini(&call->arena);
   call->request = (struct sure_bytes){0};
+  call->metadata = (struct sure_bytes){0};
   if (!sure__arena_copy(&call->arena, (struct sure_bytes){key, key_len}, &call->key)) {
     call->key = (struct sure_bytes){0};
   }
 }
 
 void sure__client_recycle(struct sure__client *client, struct sure__client_call *call) {
-  sure__client_forget_parts(call);
+  sure__client_forget_parts(&call->first_attempt.assembly);
+  sure__buffer_clear(&call->answer, SURE__ANSWER_KEPT_MAX);
   call->delivered = true;
   if (call->unresolved) {
     shrink_to_entry(call); /* its session keeps it */
     return;
   }
   struct sure__arena arena = call->arena;
-  struct sure__buffer parts = call->parts;
+  struct sure__buffer parts = call->first_attempt.assembly.parts;
+  struct sure__buffer answer = call->answer;
   sure__arena_reset(&arena);
-  *call = (struct sure__client_call){.arena = arena, .parts = parts};
+  *call = (struct sure__client_call){
+      .arena = arena, .answer = answer, .first_attempt.assembly.parts = parts};
   sure__list_append(&client->pool, &call->link);
 }
 
-void sure__client_put(struct sure__client *client, const struct sure__frame *frame) {
-  if (!sure__frame_encode(&client->out, frame)) {
-    client->link.out_of_memory = true;
+void sure__client_touch(struct sure__client *client, struct sure__link *link) {
+  if (!sure__list_is_linked(&link->acting)) {
+    sure__list_append(&client->acting, &link->acting);
+  }
+}
+
+void sure__client_put(struct sure__client *client, struct sure__link *link,
+                      const struct sure__frame *frame) {
+  if (!sure__frame_encode(&link->out, frame)) {
+    link->out_of_memory = true;
+  }
+  sure__client_touch(client, link);
+}
+
+static void drop_broken_links(struct sure__client *client, uint64_t now_ms) {
+  struct sure__list *next;
+  for (struct sure__list *l = client->links.next; l != &client->links; l = next) {
+    next = l->next;
+    struct sure__link *link = sure__container_of(l, struct sure__link, of_client);
+    if (link->out_of_memory) {
+      sure__client_drop_link(client, link, "memory is short", now_ms);
+    }
   }
 }
 
@@ -116,58 +168,81 @@ void sure__client_pump(struct sure__client *client, uint64_t now_ms) {
   sure__client_send_settles(client, now_ms);
   sure__client_send_queued(client, now_ms);
   sure__client_tell_acks(client, now_ms);
-  if (client->link.out_of_memory) {
-    sure__client_drop_link(client, "memory is short", now_ms);
-  } else if (client->link.draining && sure__list_is_empty(&client->in_flight) &&
-             sure__list_is_empty(&client->settle_sent)) {
-    sure__client_drop_link(client, "the server is draining", now_ms);
+  drop_broken_links(client, now_ms);
+  sure__client_end_drained(client, now_ms);
+  sure__client_dial(client, now_ms);
+  sure__client_look_around(client, now_ms);
+}
+
+static void on_pong(struct sure__client *client, struct sure__link *link,
+                    const struct sure__frame *frame, uint64_t now_ms) {
+  if (frame->sequence != SURE__PING_PARTING || !link->is_parting) {
+    return; /* for keepalive, that anything came is all that counts */
+  }
+  if (client->shut_down) {
+    client->parted = true;
+  } else {
+    sure__client_drop_link(client, link, "the channel is idle", now_ms);
   }
 }
 
-/* Which frames may come in which state of the link (protocol 3.6). */
-static const char *on_frame(struct sure__client *client, const struct sure__frame *frame,
-                            uint64_t now_ms) {
-  bool attached = client->link.state == SURE__LINK_ATTACHED;
+static const char *on_answer(struct sure__client *client, struct sure__link *link,
+                             const struct sure__frame *frame, uint64_t now_ms) {
+  if (link->state != SURE__LINK_ATTACHED) {
+    return "an answer before ATTACHED";
+  }
+  if (link->is_parting) {
+    return NULL; /* late: nobody waits for anything over this link */
+  }
+  if (frame->type == SURE__ACCEPTED) {
+    return sure__client_on_accepted(client, link, frame);
+  }
+  return frame->type == SURE__RESPONSE ? sure__client_on_response(client, link, frame, now_ms)
+                                       : sure__client_on_settled(client, frame, now_ms);
+}
+
+static const char *on_frame(struct sure__client *client, struct sure__link *link,
+                            const struct sure__frame *frame, uint64_t now_ms) {
   switch (frame->type) {
   case SURE__WELCOME:
-    return sure__client_on_welcome(client, frame, now_ms);
+    return sure__client_on_welcome(client, link, frame, now_ms);
   case SURE__ATTACHED:
-    return sure__client_on_attached(client, frame, now_ms);
+    return sure__client_on_attached(client, link, frame, now_ms);
   case SURE__GOAWAY:
-    return sure__client_on_goaway(client, frame, now_ms);
+    return sure__client_on_goaway(client, link, frame, now_ms);
   case SURE__ACCEPTED:
-    return attached ? sure__client_on_accepted(client, frame) : "ACCEPTED before ATTACHED";
   case SURE__RESPONSE:
-    return attached ? sure__client_on_response(client, frame, now_ms) : "RESPONSE before ATTACHED";
   case SURE__SETTLED:
-    return attached ? sure__client_on_settled(client, frame, now_ms) : "SETTLED before ATTACHED";
+    return on_answer(client, link, frame, now_ms);
   case SURE__PING:
-    sure__client_put(client,
+    sure__client_put(client, link,
                      &(struct sure__frame){.type = SURE__PONG, .sequence = frame->sequence});
     return NULL;
-  case SURE__PONG: /* for keepalive, that anything came is all that counts */
-    client->parted = client->parted || frame->sequence == SURE__PING_PARTING;
+  case SURE__PONG:
+    on_pong(client, link, frame, now_ms);
     return NULL;
   default:
     return (frame->type & 0x80) != 0 ? NULL : "a frame that only clients send";
   }
 }
 
-void sure__client_receive(struct sure__client *client, struct sure_bytes frames, uint64_t now_ms) {
-  client->link.quiet_since_ms = now_ms;
-  client->link.pinged = false;
-  while (frames.len > 0 && client->close_reason == NULL) {
+void sure__client_receive(struct sure__client *client, struct sure__link *link,
+                          struct sure_bytes frames, uint64_t now_ms) {
+  link->quiet_since_ms = now_ms;
+  link->asked_ms = 0;
+  link->pinged = false;
+  while (frames.len > 0 && link->close_reason == NULL) {
     struct sure__frame frame;
     size_t len = 0;
     const char *problem = "half a frame";
     if (sure__frame_decode(frames, &frame, &len, &problem) == SURE__DECODED_FRAME) {
-      problem = on_frame(client, &frame, now_ms);
+      problem = on_frame(client, link, &frame, now_ms);
     }
     if (problem != NULL) {
       sure__log_queue(&client->log, SURE_LOG_ERROR, "protocol error of the server: %s", problem);
-      sure__client_blame_link(client);
-      sure__client_drop_link(client, problem, now_ms);
-      return;
+      sure__client_blame_link(link);
+      sure__client_drop_link(client, link, problem, now_ms);
+      break;
     }
     frames.data += len;
     frames.len -= len;
@@ -178,67 +253,65 @@ void sure__client_receive(struct sure__client *client, struct sure_bytes frames,
 /* Frames are handled in order: the answer to the PING says that the server has the rest too. */
 void sure__client_shut_down(struct sure__client *client, uint64_t now_ms) {
   client->shut_down = true;
+  sure__timers_cancel(&client->timers, &client->dial_timer);
   struct sure__index_link *link;
   while ((link = sure__index_any(&client->by_handle)) != NULL) {
     sure__client_abandon(client, sure__container_of(link, struct sure__client_call, by_handle),
                          SURE_CANCELLED, "the channel is being freed", now_ms);
   }
-  if (client->link.state != SURE__LINK_ATTACHED || client->session == NULL) {
-    client->parted = true;
-    return;
+  struct sure__link *last = client->session == NULL ? NULL : sure__client_any_link(client);
+  client->parted = last == NULL;
+  if (last != NULL) {
+    sure__client_send_ack(client, last);
+    sure__client_put(client, last, &(struct sure__frame){.type = SURE__CLOSE_SESSION});
+    sure__client_put(client, last,
+                     &(struct sure__frame){.type = SURE__PING, .sequence = SURE__PING_PARTING});
+    last->is_parting = true;
   }
-  sure__client_send_ack(client);
-  sure__client_put(client, &(struct sure__frame){.type = SURE__CLOSE_SESSION});
-  sure__client_put(client,
-                   &(struct sure__frame){.type = SURE__PING, .sequence = SURE__PING_PARTING});
+  sure__client_look_around(client, now_ms);
 }
 
 void sure__client_hang_up(struct sure__client *client, uint64_t now_ms) {
-  sure__timers_cancel(&client->timers, &client->link.timer);
-  if (client->link.state != SURE__LINK_DOWN) {
-    sure__client_drop_link(client, "the channel is freed", now_ms);
+  struct sure__list *next;
+  for (struct sure__list *l = client->links.next; l != &client->links; l = next) {
+    next = l->next;
+    sure__client_drop_link(client, sure__container_of(l, struct sure__link, of_client),
+                           "the channel is freed", now_ms);
   }
+  client->parted = true;
 }
 
-static void call_due(struct sure__client *client, struct sure__client_call *call, uint64_t now_ms) {
-  if (now_ms >= call->deadline_ms) {
-    sure__client_expire(client, call, now_ms);
-    return;
-  }
-  switch (call->phase) {
-  case SURE__CALL_SENT:
-    sure__log_queue(&client->log, SURE_LOG_WARNING,
-                    "no answer to %s within its attempt time-out: replacing the connection",
-                    call->method->full_name);
-    sure__client_drop_link(client, "an attempt timed out", now_ms);
+static void timer_due(struct sure__client *client, struct sure__timer *timer, uint64_t now_ms) {
+  switch ((enum sure__client_timer)timer->kind) {
+  case SURE__CLIENT_TIMER_CALL:
+    sure__client_call_due(client, sure__container_of(timer, struct sure__client_call, timer),
+                          now_ms);
     break;
-  case SURE__CALL_BACKOFF:
-    sure__client_enqueue(client, call);
+  case SURE__CLIENT_TIMER_LINK:
+    sure__client_link_due(client, sure__container_of(timer, struct sure__link, timer), now_ms);
     break;
-  case SURE__CALL_SETTLING:
-    sure__client_enqueue_settle(client, call);
+  case SURE__CLIENT_TIMER_KEEPALIVE:
+    sure__client_keepalive_due(client, sure__container_of(timer, struct sure__link, keepalive),
+                               now_ms);
     break;
-  case SURE__CALL_IDLE:
-  case SURE__CALL_QUEUED:
-  case SURE__CALL_ENDED:
-    sure__assert(false && "these wait for nothing but their deadline");
+  case SURE__CLIENT_TIMER_IDLE:
+    sure__client_idle_due(client, now_ms);
+    break;
+  case SURE__CLIENT_TIMER_OUTLIER:
+    sure__client_outliers_due(client, now_ms);
+    break;
+  case SURE__CLIENT_TIMER_DIAL:
+    client->dial_is_due = true;
+    break;
+  case SURE__CLIENT_TIMER_ACK:
+    break; /* the pump looks */
   }
 }
 
 void sure__client_advance(struct sure__client *client, uint64_t now_ms) {
   struct sure__timer *timer;
-  if (client->link.state == SURE__LINK_DOWN && client->link.timer.place == 0 &&
-      !client->shut_down) {
-    sure__client_link_due(client, now_ms); /* the first dial */
-  }
   while ((timer = sure__timers_pop(&client->timers, now_ms)) != NULL) {
-    if (timer == &client->link.timer) {
-      sure__client_link_due(client, now_ms);
-    } else if (timer == &client->link.keepalive) {
-      sure__client_keepalive_due(client, now_ms);
-    } else if (timer != &client->ack_timer) { /* that one is for the pump */
-      call_due(client, sure__container_of(timer, struct sure__client_call, timer), now_ms);
-    }
+    timer_due(client, timer, now_ms);
   }
   sure__client_pump(client, now_ms);
 }

@@ -97,27 +97,31 @@ static size_t collect_ranges(const struct sure__client_session *session,
   return count;
 }
 
-void sure__client_send_ack(struct sure__client *client) {
+void sure__client_send_ack(struct sure__client *client, struct sure__link *link) {
   struct sure__client_session *session = client->session;
   size_t count = collect_ranges(session, client->ranges);
-  if (!sure__ack_encode(&client->out, sure__client_session_watermark(session), client->ranges,
+  if (!sure__ack_encode(&link->out, sure__client_session_watermark(session), client->ranges,
                         count)) {
-    client->link.out_of_memory = true;
+    link->out_of_memory = true;
   }
+  sure__client_touch(client, link);
   session->untold = false;
   session->untold_above_count = 0;
 }
 
 void sure__client_tell_acks(struct sure__client *client, uint64_t now_ms) {
-  struct sure__client_session *session = client->session;
-  if (client->link.state != SURE__LINK_ATTACHED || session == NULL || !session->untold ||
-      client->shut_down) {
+  const struct sure__client_session *session = client->session;
+  if (session == NULL || !session->untold || client->shut_down) {
     return;
   }
+  struct sure__link *link = sure__client_any_link(client);
   uint64_t due_ms = session->untold_since_ms + client->config.ack_idle_ms;
+  if (link == NULL) {
+    return; /* whoever attaches next looks again */
+  }
   if (session->untold_above_count >= ABOVE_COUNT_MAX || now_ms >= due_ms) {
-    sure__client_send_ack(client);
-  } else if (client->ack_timer.place == 0) {
+    sure__client_send_ack(client, link);
+  } else if (!sure__timer_is_set(&client->ack_timer)) {
     sure__timers_set(&client->timers, &client->ack_timer, due_ms);
   }
 }

@@ -1,144 +1,307 @@
-/* Attempts: sending, answers, retries (protocol 4 and 5). */
+/* Attempts: sending them, and what comes back (protocol 4 and 5). */
+#include "rpc/core/assert.h"
 #include "rpc/core/client_state.h"
+#include "rpc/core/memory.h"
 #include "rpc/core/mutant.h"
-#include "rpc/core/retry.h"
 
-bool sure__client_can_send(const struct sure__client *client) {
-  return client->link.state == SURE__LINK_ATTACHED && !client->link.draining &&
-         client->session != NULL && !client->shut_down;
+static struct sure__attempt *attempt_at(struct sure__list *of_call) {
+  return sure__container_of(of_call, struct sure__attempt, of_call);
 }
+
+/* ---- sending ---- */
+
+/* The call's own, if it is free; hedged calls have several under way. */
+static struct sure__attempt *take_attempt(struct sure__client *client,
+                                          struct sure__client_call *call) {
+  if (call->first_attempt.link == NULL) {
+    return &call->first_attempt;
+  }
+  struct sure__list *link = sure__list_pop(&client->attempt_pool);
+  return link != NULL ? attempt_at(link) : sure__alloc(sizeof(struct sure__attempt));
+}
+
+/* Nothing was said of the attempt for too long, or nothing at all on its connection: attempts that
+ * are given up early do not make a dead one look alive. */
+static uint64_t silent_by_ms(const struct sure__client *client,
+                             const struct sure__attempt *attempt) {
+  uint64_t since_ms = attempt->link->asked_ms;
+  if (since_ms == 0 || since_ms > attempt->sent_ms) {
+    since_ms = attempt->sent_ms;
+  }
+  return since_ms + client->config.accept_timeout_ms;
+}
+
+static void begin_attempt(const struct sure__client *client, struct sure__attempt *attempt,
+                          struct sure__client_call *call, struct sure__link *link,
+                          uint64_t now_ms) {
+  attempt->call = call;
+  attempt->link = link;
+  attempt->number = ++call->sent;
+  attempt->is_accepted = false;
+  attempt->sent_ms = now_ms;
+  attempt->accept_by_ms = silent_by_ms(client, attempt);
+  attempt->answer_by_ms =
+      call->attempt_timeout_ms == 0 ? SURE__TIME_NEVER : now_ms + call->attempt_timeout_ms;
+  sure__list_append(&call->attempts, &attempt->of_call);
+  sure__list_append(&link->in_flight, &attempt->of_link);
+  link->in_flight_count++;
+  call->endpoint = link->endpoint->number;
+}
+
+/* A replica keeps no sessions: what is sent there is numbered by its handle, and acknowledges
+ * nothing. */
+static uint64_t sequence_of(const struct sure__client_call *call, const struct sure__link *link) {
+  return link->is_replica ? call->handle : call->sequence;
+}
+
+static uint64_t watermark_of(struct sure__client *client, const struct sure__link *link) {
+  if (link->is_replica) {
+    return 1;
+  }
+  sure__client_session_told(client->session);
+  return sure__client_session_watermark(client->session);
+}
+
+static void put_request(struct sure__client *client, const struct sure__client_call *call,
+                        struct sure__link *link, uint64_t now_ms) {
+  uint64_t time_left_ms = call->deadline_ms > now_ms ? call->deadline_ms - now_ms : 1;
+  sure__client_put(
+      client, link,
+      &(struct sure__frame){
+          .type = SURE__REQUEST,
+          .sequence = sequence_of(call, link),
+          .attempt = call->sent,
+          .metadata = call->metadata,
+          .request = {.method = call->method->id,
+                      .watermark = watermark_of(client, link),
+                      .timeout_ms = (uint32_t)time_left_ms,
+                      .key = call->key_is_derived ? call->key : (struct sure_bytes){0}},
+          .payload = call->request,
+      });
+}
+
+static void put_cancel(struct sure__client *client, const struct sure__attempt *attempt) {
+  sure__client_put(client, attempt->link,
+                   &(struct sure__frame){.type = SURE__CANCEL,
+                                         .sequence = sequence_of(attempt->call, attempt->link),
+                                         .attempt = attempt->number});
+}
+
+bool sure__client_send_attempt(struct sure__client *client, struct sure__client_call *call,
+                               struct sure__link *link, uint64_t now_ms) {
+  struct sure__attempt *attempt = take_attempt(client, call);
+  if (attempt == NULL) {
+    return false;
+  }
+  if (SURE__MUTANT(RETRY_UNDER_NEW_NUMBER) && call->session != NULL) {
+    sure__client_ack(client, call, now_ms);
+  }
+  if (call->session == NULL && !link->is_replica) {
+    sure__client_number(client, call);
+  }
+  sure__client_watch(client, link, now_ms);
+  begin_attempt(client, attempt, call, link, now_ms);
+  call->phase = SURE__CALL_SENT;
+  client->stats.attempts++;
+  put_request(client, call, link, now_ms);
+  return true;
+}
+
+static bool is_too_long(const struct sure__client_call *call, const struct sure__link *link) {
+  return call->request.len > link->message_len_max;
+}
+
+static void send_queued(struct sure__client *client, struct sure__client_call *call,
+                        struct sure__link *link, uint64_t now_ms) {
+  sure__list_remove(&call->link);
+  if (is_too_long(call, link)) {
+    struct sure__answer answer = {.code = SURE_RESOURCE_EXHAUSTED,
+                                  .reason = SURE_REASON_CHANNEL,
+                                  .text = sure__bytes_of("the request is over the server's limit")};
+    sure__client_give_up(client, call, &answer, now_ms);
+    return;
+  }
+  bool is_sent = sure__client_send_attempt(client, call, link, now_ms);
+  sure__assert(is_sent && "the first attempt under way is part of the call");
+  call->hedge_at_ms =
+      sure__client_is_hedged(call) ? now_ms + call->hedging.delay_ms : SURE__TIME_NEVER;
+  sure__client_arm_call(client, call);
+}
+
+/* In their order; a call that can't go anywhere now only lets those past it that may go where it
+ * may not (STALE_OK). */
+void sure__client_send_queued(struct sure__client *client, uint64_t now_ms) {
+  struct sure__list *next;
+  bool is_blocked = false;
+  for (struct sure__list *l = client->queue.next; l != &client->queue; l = next) {
+    next = l->next;
+    struct sure__client_call *call = sure__container_of(l, struct sure__client_call, link);
+    if (is_blocked && call->method->partition != SURE_PARTITION_STALE_OK) {
+      continue;
+    }
+    struct sure__link *link = sure__client_pick(client, call, now_ms);
+    if (link != NULL) {
+      send_queued(client, call, link, now_ms);
+    } else if (client->replica_count == 0) {
+      return;
+    } else {
+      is_blocked = true;
+    }
+  }
+}
+
+/* ---- giving up waiting ---- */
+
+void sure__client_drop_attempt(struct sure__client *client, struct sure__attempt *attempt) {
+  struct sure__client_call *call = attempt->call;
+  sure__list_remove(&attempt->of_link);
+  sure__list_remove(&attempt->of_call);
+  attempt->link->in_flight_count--;
+  attempt->link = NULL;
+  sure__client_forget_parts(&attempt->assembly);
+  if (attempt != &call->first_attempt) {
+    sure__list_append(&client->attempt_pool, &attempt->of_call);
+  }
+}
+
+static void cancel_attempt(struct sure__client *client, struct sure__attempt *attempt) {
+  put_cancel(client, attempt);
+  sure__client_drop_attempt(client, attempt);
+}
+
+void sure__client_cancel_attempts(struct sure__client *client, struct sure__client_call *call) {
+  while (!sure__list_is_empty(&call->attempts)) {
+    cancel_attempt(client, attempt_at(call->attempts.next));
+  }
+}
+
+static bool is_failure_of_endpoint(const struct sure__answer *answer) {
+  return !answer->answered || answer->code == SURE_UNAVAILABLE;
+}
+
+void sure__client_fail_attempt(struct sure__client *client, struct sure__attempt *attempt,
+                               const struct sure__answer *answer, uint64_t now_ms) {
+  struct sure__client_call *call = attempt->call;
+  sure__client_count_attempt(client, attempt->link->endpoint, is_failure_of_endpoint(answer),
+                             now_ms);
+  sure__client_drop_attempt(client, attempt);
+  if (sure__client_is_hedged(call)) {
+    sure__client_hedge_failed(client, call, answer, now_ms);
+  } else {
+    sure__client_retry(client, call, answer, now_ms);
+  }
+}
+
+/* ---- time ---- */
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
   return a < b ? a : b;
 }
 
-static void send_attempt(struct sure__client *client, struct sure__client_call *call,
-                         uint64_t now_ms) {
-  struct sure__client_session *session = client->session;
-  if (SURE__MUTANT(RETRY_UNDER_NEW_NUMBER) && call->session != NULL) {
-    sure__client_ack(client, call, now_ms);
+void sure__client_arm_call(struct sure__client *client, struct sure__client_call *call) {
+  uint64_t at_ms = earlier(call->deadline_ms, call->hedge_at_ms);
+  for (struct sure__list *l = call->attempts.next; l != &call->attempts; l = l->next) {
+    const struct sure__attempt *attempt = attempt_at(l);
+    at_ms = earlier(at_ms, earlier(attempt->accept_by_ms, attempt->answer_by_ms));
   }
-  if (call->session == NULL) {
-    sure__client_number(client, call);
-  }
-  uint64_t time_left_ms = call->deadline_ms > now_ms ? call->deadline_ms - now_ms : 1;
-  call->sent++;
-  call->accepted = false;
-  sure__client_forget_parts(call);
-  call->phase = SURE__CALL_SENT;
-  client->stats.attempts++;
-  sure__client_put(
-      client, &(struct sure__frame){
-                  .type = SURE__REQUEST,
-                  .sequence = call->sequence,
-                  .attempt = call->sent,
-                  .request = {.method = call->method->id,
-                              .watermark = sure__client_session_watermark(session),
-                              .timeout_ms = (uint32_t)time_left_ms,
-                              .key = call->key_is_derived ? call->key : (struct sure_bytes){0}},
-                  .payload = call->request,
-              });
-  sure__client_session_told(session);
-  if (sure__list_is_empty(&client->in_flight)) {
-    sure__client_watch(client, now_ms);
-  }
-  sure__list_append(&client->in_flight, &call->link);
-  sure__timers_set(&client->timers, &call->timer,
-                   earlier(call->deadline_ms, now_ms + call->attempt_timeout_ms));
+  sure__timers_set(&client->timers, &call->timer, at_ms);
 }
 
-static bool is_too_long(const struct sure__client *client, const struct sure__client_call *call) {
-  return call->request.len > client->link.message_len_max;
-}
-
-void sure__client_send_queued(struct sure__client *client, uint64_t now_ms) {
-  struct sure__list *link;
-  while (sure__client_can_send(client) && (link = sure__list_pop(&client->queue)) != NULL) {
-    struct sure__client_call *call = sure__container_of(link, struct sure__client_call, link);
-    if (!is_too_long(client, call)) {
-      send_attempt(client, call, now_ms);
-      continue;
+static struct sure__attempt *find_due(const struct sure__client_call *call, uint64_t now_ms) {
+  for (struct sure__list *l = call->attempts.next; l != &call->attempts; l = l->next) {
+    struct sure__attempt *attempt = attempt_at(l);
+    if (earlier(attempt->accept_by_ms, attempt->answer_by_ms) <= now_ms) {
+      return attempt;
     }
-    struct sure__answer answer = {.code = SURE_RESOURCE_EXHAUSTED,
-                                  .reason = SURE_REASON_CHANNEL,
-                                  .text = sure__bytes_of("the request is over the server's limit")};
-    sure__client_give_up(client, call, &answer, now_ms);
   }
+  return NULL;
 }
 
-void sure__client_send_cancel(struct sure__client *client, const struct sure__client_call *call) {
-  sure__client_put(client, &(struct sure__frame){.type = SURE__CANCEL,
-                                                 .sequence = call->sequence,
-                                                 .attempt = call->sent});
-}
-
-/* It would be as large the next time (S17). */
-static bool is_size_related(const struct sure__answer *answer) {
-  return answer->reason == SURE_REASON_REPLY_TOO_LARGE || answer->reason == SURE_REASON_REPLY_LOST;
-}
-
-/* The pause before the next attempt; false when there must be none. */
-static bool plan_retry(struct sure__client *client, const struct sure__client_call *call,
-                       const struct sure__answer *answer, uint64_t *out_delay_ms) {
-  const struct sure_retry_policy *policy = &call->retry;
-  if ((policy->retryable_codes & SURE_CODE_BIT((unsigned)answer->code)) == 0 ||
-      (call->method->semantics == SURE_AT_MOST_ONCE && !SURE__MUTANT(AT_MOST_ONCE_RETRIED)) ||
-      is_size_related(answer) ||
-      (policy->attempts_max != 0 && call->sent >= policy->attempts_max) ||
-      answer->retry_after_ms == SURE__RETRY_AFTER_NEVER_MS) {
-    return false;
-  }
-  *out_delay_ms = answer->retry_after_ms != 0
-                      ? answer->retry_after_ms
-                      : sure__retry_delay_ms(policy, call->sent, &client->random);
-  return true;
-}
-
-void sure__client_give_up(struct sure__client *client, struct sure__client_call *call,
-                          const struct sure__answer *answer, uint64_t now_ms) {
-  bool worth_settling = call->method->semantics == SURE_EXACTLY_ONCE && !answer->final &&
-                        sure__client_is_in_doubt(call, answer) && now_ms < call->deadline_ms;
-  if (worth_settling) {
-    sure__client_begin_settle(client, call);
-  } else {
-    sure__client_end(client, call, answer, now_ms);
-  }
-}
-
-void sure__client_attempt_failed(struct sure__client *client, struct sure__client_call *call,
-                                 const struct sure__answer *answer, uint64_t now_ms) {
-  uint64_t delay_ms;
-  if (!plan_retry(client, call, answer, &delay_ms) ||
-      (now_ms + delay_ms >= call->deadline_ms &&
-       !SURE__MUTANT(RETRY_AFTER_DEADLINE))) { /* the deadline would pass first (protocol 5.2) */
-    sure__client_give_up(client, call, answer, now_ms);
+/* A connection on which nothing is said is dead; one on which an answer takes long is not (S24). */
+static void attempt_due(struct sure__client *client, struct sure__attempt *attempt,
+                        uint64_t now_ms) {
+  if (attempt->answer_by_ms <= now_ms) {
+    struct sure__answer answer = {
+        .code = SURE_DEADLINE_EXCEEDED,
+        .reason = SURE_REASON_CHANNEL,
+        .timed_out = true,
+        .text = sure__bytes_of("an attempt took longer than its time-out"),
+    };
+    put_cancel(client, attempt);
+    sure__client_fail_attempt(client, attempt, &answer, now_ms);
     return;
   }
-  call->phase = SURE__CALL_BACKOFF;
-  sure__timers_set(&client->timers, &call->timer, now_ms + delay_ms);
+  attempt->accept_by_ms = silent_by_ms(client, attempt);
+  if (attempt->accept_by_ms > now_ms) {
+    return; /* there was a word on the connection since */
+  }
+  sure__log_queue(&client->log, SURE_LOG_WARNING,
+                  "no word about %s within the accept time-out: replacing the connection",
+                  attempt->call->method->full_name);
+  sure__client_drop_link(client, attempt->link, "the server says nothing", now_ms);
 }
 
-/* The call in flight that a frame is about; NULL when it has ended meanwhile or the frame is about
- * an earlier attempt: such frames are late, not wrong. */
-static struct sure__client_call *find_attempt(const struct sure__client *client,
-                                              const struct sure__frame *frame) {
-  struct sure__client_call *call = sure__client_session_find(client->session, frame->sequence);
-  bool expected = call != NULL && call->phase == SURE__CALL_SENT && call->sent == frame->attempt;
-  return expected ? call : NULL;
+void sure__client_attempts_due(struct sure__client *client, struct sure__client_call *call,
+                               uint64_t now_ms) {
+  struct sure__attempt *attempt;
+  while (call->phase == SURE__CALL_SENT && (attempt = find_due(call, now_ms)) != NULL) {
+    attempt_due(client, attempt, now_ms);
+  }
+  if (call->phase == SURE__CALL_SENT && call->hedge_at_ms <= now_ms) {
+    sure__client_hedge_due(client, call, now_ms);
+  }
+  if (call->phase == SURE__CALL_SENT) {
+    sure__client_arm_call(client, call);
+  }
 }
 
-static bool is_unheard_of(const struct sure__client *client, const struct sure__frame *frame) {
+/* ---- what comes back ---- */
+
+static struct sure__client_call *find_call(const struct sure__client *client,
+                                           const struct sure__link *link, uint64_t sequence) {
+  if (!link->is_replica) {
+    return sure__client_session_find(client->session, sequence);
+  }
+  struct sure__index_link *found = sure__index_find(&client->by_handle, sequence);
+  return found == NULL ? NULL : sure__container_of(found, struct sure__client_call, by_handle);
+}
+
+/* The attempt under way that a frame is about; NULL when its call has ended meanwhile or it was
+ * given up: such frames are late, not wrong. */
+static struct sure__attempt *find_attempt(const struct sure__client *client,
+                                          const struct sure__link *link,
+                                          const struct sure__frame *frame) {
+  struct sure__client_call *call = find_call(client, link, frame->sequence);
+  if (call == NULL || call->phase != SURE__CALL_SENT) {
+    return NULL;
+  }
+  for (struct sure__list *l = call->attempts.next; l != &call->attempts; l = l->next) {
+    struct sure__attempt *attempt = attempt_at(l);
+    if (attempt->number == frame->attempt && attempt->link == link) {
+      return attempt;
+    }
+  }
+  return NULL;
+}
+
+static bool is_unheard_of(const struct sure__client *client, const struct sure__link *link,
+                          const struct sure__frame *frame) {
+  if (link->is_replica) {
+    return frame->sequence > client->handle_last;
+  }
   return client->session == NULL || frame->sequence >= client->session->sequence_next;
 }
 
-const char *sure__client_on_accepted(struct sure__client *client, const struct sure__frame *frame) {
-  if (is_unheard_of(client, frame)) {
+const char *sure__client_on_accepted(struct sure__client *client, const struct sure__link *link,
+                                     const struct sure__frame *frame) {
+  if (is_unheard_of(client, link, frame)) {
     return "ACCEPTED for a call that was never made";
   }
-  struct sure__client_call *call = find_attempt(client, frame);
-  if (call != NULL && !call->accepted) {
-    call->accepted = true; /* from here on keepalive watches (S24) */
-    sure__timers_set(&client->timers, &call->timer, call->deadline_ms);
+  struct sure__attempt *attempt = find_attempt(client, link, frame);
+  if (attempt != NULL && !attempt->is_accepted) {
+    attempt->is_accepted = true; /* from here on keepalive watches (S24) */
+    attempt->accept_by_ms = SURE__TIME_NEVER;
+    sure__client_arm_call(client, attempt->call);
   }
   return NULL;
 }
@@ -146,58 +309,63 @@ const char *sure__client_on_accepted(struct sure__client *client, const struct s
 static void on_reuse(struct sure__client *client, struct sure__client_call *call,
                      struct sure__answer *answer, uint64_t now_ms) {
   answer->final = true;
+  sure__client_cancel_attempts(client, call);
   sure__client_end(client, call, answer, now_ms);
-  sure__client_end_session(client, SURE__SESSION_REUSED, now_ms);
-  sure__client_drop_link(client, "the session is used by someone else", now_ms);
+  sure__client_end_session(client, SURE__SESSION_REUSED, NULL, now_ms);
 }
 
-/* The session is over. Its calls, the one with this answer too, go on without it or are settled. */
-static void on_session_lost(struct sure__client *client, uint64_t now_ms) {
-  sure__client_end_session(client, SURE__SESSION_FENCED, now_ms);
-  sure__client_drop_link(client, "the session is lost", now_ms);
-}
-
-static void take_answer(struct sure__client *client, struct sure__client_call *call,
-                        const struct sure__frame *frame, uint64_t now_ms) {
+static struct sure__answer answer_of(const struct sure__frame *frame) {
   const struct sure__result *result = &frame->response;
-  struct sure__answer answer = {
+  return (struct sure__answer){
       .code = result->code,
       .reason = result->reason,
       .answered = true,
+      .not_run = (frame->flags & SURE__NOT_RUN) != 0,
       .recorded = (frame->flags & SURE__RECORDED) != 0,
       .replayed = (frame->flags & SURE__REPLAYED) != 0,
       .joined = (frame->flags & SURE__JOINED) != 0,
       .retry_after_ms = result->retry_after_ms,
       .text = result->text,
+      .metadata = frame->metadata,
       .reply = frame->payload,
   };
-  sure__list_remove(&call->link);
+}
+
+static void take_answer(struct sure__client *client, struct sure__attempt *attempt,
+                        const struct sure__frame *frame, uint64_t now_ms) {
+  struct sure__client_call *call = attempt->call;
+  struct sure__answer answer = answer_of(frame);
   if ((frame->flags & (SURE__NOT_RUN | SURE__ROLLED_BACK)) != 0) {
     call->undone++;
   }
-  if (result->code == SURE_OK || answer.recorded) {
+  if (answer.code == SURE_OK || answer.recorded) {
+    sure__client_count_attempt(client, attempt->link->endpoint, false, now_ms);
+    sure__retry_budget_count_success(&client->budget);
+    sure__client_drop_attempt(client, attempt);
+    sure__client_cancel_attempts(client, call);
     sure__client_end(client, call, &answer, now_ms); /* whatever the policy lists (S17) */
-  } else if (result->reason == SURE_REASON_STALE || result->reason == SURE_REASON_SEQUENCE_REUSED) {
+  } else if (answer.reason == SURE_REASON_STALE || answer.reason == SURE_REASON_SEQUENCE_REUSED) {
     on_reuse(client, call, &answer, now_ms);
-  } else if (result->reason == SURE_REASON_SESSION_LOST) {
-    on_session_lost(client, now_ms);
+  } else if (answer.reason == SURE_REASON_SESSION_LOST) {
+    /* The session is over. Its calls, this one too, go on without it or are settled. */
+    sure__client_end_session(client, SURE__SESSION_FENCED, NULL, now_ms);
   } else {
-    sure__client_attempt_failed(client, call, &answer, now_ms);
+    sure__client_fail_attempt(client, attempt, &answer, now_ms);
   }
 }
 
-const char *sure__client_on_response(struct sure__client *client, const struct sure__frame *frame,
-                                     uint64_t now_ms) {
-  if (is_unheard_of(client, frame)) {
+const char *sure__client_on_response(struct sure__client *client, struct sure__link *link,
+                                     const struct sure__frame *frame, uint64_t now_ms) {
+  if (is_unheard_of(client, link, frame)) {
     return "RESPONSE for a call that was never made";
   }
-  struct sure__client_call *call = find_attempt(client, frame);
-  if (call == NULL) {
+  struct sure__attempt *attempt = find_attempt(client, link, frame);
+  if (attempt == NULL) {
     return NULL;
   }
   struct sure__frame whole = *frame;
   const char *problem = NULL;
-  if (!sure__client_assemble(client, call, &whole, &problem)) {
+  if (!sure__client_assemble(client, attempt->call, &attempt->assembly, &whole, &problem)) {
     return problem;
   }
   if (whole.response.encoding != 0) {
@@ -207,6 +375,6 @@ const char *sure__client_on_response(struct sure__client *client, const struct s
   if (whole.response.code == SURE_OK && (whole.flags & undone) != 0) {
     return "RESPONSE that is OK and has no effect";
   }
-  take_answer(client, call, &whole, now_ms);
+  take_answer(client, attempt, &whole, now_ms);
   return NULL;
 }

@@ -22,10 +22,14 @@ static struct sure__refusal find_refusal(const struct sure__client *client,
     return sure__refuse(SURE_RESOURCE_EXHAUSTED,
                         "too many calls are unresolved: settle or release them");
   }
-  uint32_t server_max = client->link.message_len_max;
+  uint32_t server_max = client->message_len_max;
   if (call->request.len > client->config.message_len_max ||
       (server_max != 0 && call->request.len > server_max)) {
     return sure__refuse(SURE_RESOURCE_EXHAUSTED, "the request is over the message limit");
+  }
+  if (call->is_fail_fast && client->connectivity == SURE_TRANSIENT_FAILURE) {
+    return (struct sure__refusal){SURE_UNAVAILABLE, SURE_REASON_CONNECTION,
+                                  "no endpoint can be reached, and the call does not wait"};
   }
   return (struct sure__refusal){0};
 }
@@ -34,8 +38,12 @@ static void open_call(struct sure__client *client, struct sure__client_call *cal
                       uint64_t now_ms) {
   call->handle = ++client->handle_last;
   call->deadline_ms = now_ms + call->timeout_ms;
+  sure__list_init(&call->attempts);
   sure__index_add(&client->by_handle, &call->by_handle, call->handle);
   client->stats.open++;
+  if (client->is_idle) {
+    sure__client_wake(client, now_ms);
+  }
 }
 
 struct sure__refusal sure__client_start(struct sure__client *client, struct sure__client_call *call,
@@ -45,9 +53,7 @@ struct sure__refusal sure__client_start(struct sure__client *client, struct sure
     return refusal;
   }
   call->retry = sure__retry_defaults(&call->retry);
-  if (call->attempt_timeout_ms == 0) {
-    call->attempt_timeout_ms = client->config.attempt_timeout_ms;
-  }
+  sure__retry_budget_count_call(&client->budget, now_ms);
   open_call(client, call, now_ms);
   sure__client_enqueue(client, call);
   sure__client_send_queued(client, now_ms);
@@ -75,6 +81,8 @@ void sure__client_enqueue(struct sure__client *client, struct sure__client_call 
   sure__timers_set(&client->timers, &call->timer, call->deadline_ms);
 }
 
+/* ---- the end ---- */
+
 static enum sure_outcome judge(const struct sure__client_call *call,
                                const struct sure__answer *answer) {
   return sure__outcome(&(struct sure__evidence){
@@ -98,12 +106,13 @@ bool sure__client_is_in_doubt(const struct sure__client_call *call,
 }
 
 static void count_end(struct sure__client *client, const struct sure__client_call *call,
-                      const struct sure__answer *answer) {
+                      const struct sure__answer *answer, uint64_t now_ms) {
   client->stats.open--;
   client->stats.calls += call->sent > 0;
   client->stats.replayed += answer->replayed;
   client->stats.joined += answer->joined;
   client->stats.settled += answer->settled && answer->recorded;
+  client->busy_at_ms = now_ms;
 }
 
 /* Its number: kept when nobody knows what became of it and somebody may still find out (S10). */
@@ -120,26 +129,59 @@ static void close_number(struct sure__client *client, struct sure__client_call *
   }
 }
 
-void sure__client_end(struct sure__client *client, struct sure__client_call *call,
-                      const struct sure__answer *answer, uint64_t now_ms) {
-  sure__assert(call->phase != SURE__CALL_ENDED && "a call ends once");
-  sure__timers_cancel(&client->timers, &call->timer);
-  sure__list_remove(&call->link);
-  sure__index_remove(&client->by_handle, &call->by_handle);
-  count_end(client, call, answer);
-  call->phase = SURE__CALL_ENDED;
-  call->end = (struct sure__end){
+/* Where the last attempt went; empty when memory is short or the endpoint is gone. */
+static struct sure_bytes peer_of(const struct sure__client *client,
+                                 struct sure__client_call *call) {
+  struct sure_bytes peer = {0};
+  for (struct sure__list *l = client->endpoints.next; l != &client->endpoints; l = l->next) {
+    const struct sure__endpoint *endpoint = sure__container_of(l, struct sure__endpoint, of_client);
+    if (endpoint->number == call->endpoint) {
+      (void)sure__arena_copy(&call->arena, sure__bytes_of(endpoint->url), &peer);
+    }
+  }
+  return peer;
+}
+
+/* What the caller is told. A call that he has cancelled ends CANCELLED whatever became of its
+ * effect; the outcome says that. */
+static struct sure__end end_of(const struct sure__client_call *call,
+                               const struct sure__answer *answer) {
+  struct sure__end end = {
       .code = answer->code,
       .outcome = judge(call, answer),
       .reason = answer->reason,
+      .is_answered = answer->answered,
       .attempts = call->sent,
       .replayed = answer->replayed,
       .recorded = answer->recorded,
       .settled = answer->settled,
       .id = call->is_settle ? call->target.id : (struct sure_call_id){0},
       .text = answer->text,
+      .metadata = answer->metadata,
       .reply = answer->code == SURE_OK ? answer->reply : (struct sure_bytes){0},
   };
+  if (call->is_cancelled) {
+    end.code = SURE_CANCELLED;
+    end.reason = SURE_REASON_CHANNEL;
+    end.text = sure__bytes_of("cancelled by the caller");
+    end.reply = (struct sure_bytes){0};
+  }
+  return end;
+}
+
+void sure__client_end(struct sure__client *client, struct sure__client_call *call,
+                      const struct sure__answer *answer, uint64_t now_ms) {
+  sure__assert(call->phase != SURE__CALL_ENDED && "a call ends once");
+  sure__assert(sure__list_is_empty(&call->attempts) && "and with all of its attempts");
+  sure__timers_cancel(&client->timers, &call->timer);
+  sure__list_remove(&call->link);
+  sure__index_remove(&client->by_handle, &call->by_handle);
+  count_end(client, call, answer, now_ms);
+  call->phase = SURE__CALL_ENDED;
+  call->end = end_of(call, answer);
+  if (call->end.code != SURE_OK) {
+    call->end.peer = peer_of(client, call);
+  }
   if (call->session != NULL) {
     call->end.id = (struct sure_call_id){call->session->epoch, call->sequence};
     close_number(client, call, answer, now_ms);
@@ -147,19 +189,28 @@ void sure__client_end(struct sure__client *client, struct sure__client_call *cal
   sure__list_append(&client->completed, &call->link);
 }
 
-/* The application or the deadline ends it: the server need not go on for this waiter (S16). */
+void sure__client_give_up(struct sure__client *client, struct sure__client_call *call,
+                          const struct sure__answer *answer, uint64_t now_ms) {
+  bool worth_settling = call->method->semantics == SURE_EXACTLY_ONCE && !answer->final &&
+                        sure__client_is_in_doubt(call, answer) && now_ms < call->deadline_ms;
+  sure__client_cancel_attempts(client, call);
+  if (worth_settling) {
+    sure__client_begin_settle(client, call);
+  } else {
+    sure__client_end(client, call, answer, now_ms);
+  }
+}
+
+/* The server need not go on for this waiter (S16). */
 void sure__client_abandon(struct sure__client *client, struct sure__client_call *call,
                           enum sure_code code, const char *text, uint64_t now_ms) {
-  if (call->phase == SURE__CALL_SENT) {
-    sure__client_send_cancel(client, call);
-  }
+  sure__client_cancel_attempts(client, call);
   struct sure__answer answer = {
       .code = code, .reason = SURE_REASON_CHANNEL, .text = sure__bytes_of(text)};
   sure__client_end(client, call, &answer, now_ms);
 }
 
-void sure__client_expire(struct sure__client *client, struct sure__client_call *call,
-                         uint64_t now_ms) {
+static void expire(struct sure__client *client, struct sure__client_call *call, uint64_t now_ms) {
   const char *text = "deadline exceeded";
   if (call->phase == SURE__CALL_QUEUED && call->sent == 0) {
     text = "deadline exceeded without a connection";
@@ -169,11 +220,57 @@ void sure__client_expire(struct sure__client *client, struct sure__client_call *
   sure__client_abandon(client, call, SURE_DEADLINE_EXCEEDED, text, now_ms);
 }
 
+void sure__client_call_due(struct sure__client *client, struct sure__client_call *call,
+                           uint64_t now_ms) {
+  if (now_ms >= call->deadline_ms) {
+    expire(client, call, now_ms);
+    return;
+  }
+  switch (call->phase) {
+  case SURE__CALL_SENT:
+    sure__client_attempts_due(client, call, now_ms);
+    break;
+  case SURE__CALL_BACKOFF:
+    sure__client_enqueue(client, call);
+    break;
+  case SURE__CALL_SETTLING:
+    sure__client_enqueue_settle(client, call);
+    break;
+  case SURE__CALL_IDLE:
+  case SURE__CALL_QUEUED:
+  case SURE__CALL_ENDED:
+    sure__assert(false && "these wait for nothing but their deadline");
+  }
+}
+
+/* A cancelled call whose effect may have happened is settled before it ends, as long as a server
+ * can be asked: then it has either happened, or never will. That takes no longer than a server has
+ * to say a word. */
+static void cancel(struct sure__client *client, struct sure__client_call *call, uint64_t now_ms) {
+  struct sure__answer answer = {.code = SURE_CANCELLED,
+                                .reason = SURE_REASON_CHANNEL,
+                                .text = sure__bytes_of("cancelled by the caller")};
+  call->is_cancelled = !call->is_settle;
+  if (call->is_settle || sure__client_any_link(client) == NULL) {
+    sure__client_abandon(client, call, answer.code, "cancelled by the caller", now_ms);
+    return;
+  }
+  uint64_t patience_ms = now_ms + client->config.accept_timeout_ms;
+  if (patience_ms < call->deadline_ms) {
+    call->deadline_ms = patience_ms;
+  }
+  if (call->phase == SURE__CALL_SETTLING) {
+    sure__client_enqueue_settle(client, call);
+    return;
+  }
+  sure__list_remove(&call->link);
+  sure__client_give_up(client, call, &answer, now_ms);
+}
+
 void sure__client_cancel(struct sure__client *client, uint64_t handle, uint64_t now_ms) {
   struct sure__index_link *link = sure__index_find(&client->by_handle, handle);
   if (link != NULL) {
-    sure__client_abandon(client, sure__container_of(link, struct sure__client_call, by_handle),
-                         SURE_CANCELLED, "cancelled by the caller", now_ms);
+    cancel(client, sure__container_of(link, struct sure__client_call, by_handle), now_ms);
     sure__client_pump(client, now_ms);
   }
 }

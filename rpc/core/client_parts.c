@@ -1,40 +1,56 @@
 /* Answers that come in several frames (protocol 2.5). */
 #include "rpc/core/client_state.h"
 
-enum { PARTS_KEPT_MAX = 64 * 1024 };
-
-void sure__client_forget_parts(struct sure__client_call *call) {
-  call->receiving = false;
-  sure__buffer_clear(&call->parts, PARTS_KEPT_MAX);
+void sure__client_forget_parts(struct sure__assembly *assembly) {
+  assembly->is_receiving = false;
+  sure__buffer_clear(&assembly->parts, SURE__ANSWER_KEPT_MAX);
 }
 
 static struct sure__result *result_of(struct sure__frame *frame) {
   return frame->type == SURE__SETTLED ? &frame->settled.result : &frame->response;
 }
 
-/* Text and payload are kept one after the other. */
-static bool begin(struct sure__client_call *call, const struct sure__frame *frame) {
-  call->first_part = *frame;
-  struct sure_bytes text = result_of(&call->first_part)->text;
-  call->text_len = text.len;
-  call->receiving = true;
-  return sure__buffer_append(&call->parts, text.data, text.len) &&
-         sure__buffer_append(&call->parts, frame->payload.data, frame->payload.len);
+static bool append(struct sure__buffer *buffer, struct sure_bytes bytes) {
+  return sure__buffer_append(buffer, bytes.data, bytes.len);
 }
 
-static void finish(struct sure__client_call *call, struct sure__frame *frame) {
-  *frame = call->first_part;
-  result_of(frame)->text = (struct sure_bytes){call->parts.data, call->text_len};
-  frame->payload =
-      (struct sure_bytes){call->parts.data + call->text_len, call->parts.len - call->text_len};
-  call->receiving = false;
+/* Text, metadata and payload are kept one after the other. */
+static bool begin(struct sure__assembly *assembly, const struct sure__frame *frame) {
+  assembly->first_part = *frame;
+  struct sure_bytes text = result_of(&assembly->first_part)->text;
+  assembly->text_len = text.len;
+  assembly->metadata_len = frame->metadata.len;
+  assembly->is_receiving = true;
+  return append(&assembly->parts, text) && append(&assembly->parts, frame->metadata) &&
+         append(&assembly->parts, frame->payload);
+}
+
+static struct sure_bytes cut(const struct sure__buffer *buffer, size_t begin_at, size_t end_at) {
+  return (struct sure_bytes){buffer->data + begin_at, end_at - begin_at};
+}
+
+/* The bytes become the call's, as the attempt may be used again before they are looked at. */
+static void finish(struct sure__client_call *call, struct sure__assembly *assembly,
+                   struct sure__frame *frame) {
+  sure__buffer_swap(&call->answer, &assembly->parts);
+  size_t payload_at = assembly->text_len + assembly->metadata_len;
+  *frame = assembly->first_part;
+  result_of(frame)->text = cut(&call->answer, 0, assembly->text_len);
+  frame->metadata = cut(&call->answer, assembly->text_len, payload_at);
+  frame->payload = cut(&call->answer, payload_at, call->answer.len);
+  assembly->is_receiving = false;
+}
+
+static size_t received_len(const struct sure__assembly *assembly) {
+  return assembly->parts.len - assembly->text_len - assembly->metadata_len;
 }
 
 bool sure__client_assemble(const struct sure__client *client, struct sure__client_call *call,
-                           struct sure__frame *frame, const char **out_problem) {
+                           struct sure__assembly *assembly, struct sure__frame *frame,
+                           const char **out_problem) {
   bool continues = (frame->flags & SURE__CONT) != 0;
   bool more = (frame->flags & SURE__MORE) != 0;
-  if (continues != call->receiving) {
+  if (continues != assembly->is_receiving) {
     *out_problem = "parts of an answer in the wrong order";
     return false;
   }
@@ -46,20 +62,20 @@ bool sure__client_assemble(const struct sure__client *client, struct sure__clien
     return true;
   }
   if (!continues) {
-    *out_problem = begin(call, frame) ? NULL : "memory is short";
+    *out_problem = begin(assembly, frame) ? NULL : "memory is short";
     return false;
   }
-  size_t room = result_of(&call->first_part)->message_len - (call->parts.len - call->text_len);
+  size_t room = result_of(&assembly->first_part)->message_len - received_len(assembly);
   if (more ? frame->payload.len >= room : frame->payload.len != room) {
     *out_problem = "parts of an answer that do not add up";
     return false;
   }
-  if (!sure__buffer_append(&call->parts, frame->payload.data, frame->payload.len)) {
+  if (!append(&assembly->parts, frame->payload)) {
     *out_problem = "memory is short";
     return false;
   }
   if (!more) {
-    finish(call, frame);
+    finish(call, assembly, frame);
   }
   return !more;
 }

@@ -4,14 +4,15 @@
 #include "rpc/core/memory.h"
 #include "rpc/core/mutant.h"
 
-bool sure__client_new_session(struct sure__client *client, const struct sure_session_id *id) {
+bool sure__client_new_session(struct sure__client *client, const struct sure_session_id *id,
+                              const struct sure_store_id *store) {
   struct sure__client_session *session = sure__alloc(sizeof *session);
   if (session == NULL) {
     return false;
   }
   session->epoch = ++client->epoch_last;
   session->id = *id;
-  session->store = client->link.store;
+  session->store = *store;
   session->sequence_next = 1;
   sure__list_init(&session->open);
   sure__index_init(&session->by_sequence);
@@ -83,13 +84,21 @@ static void renumber(struct sure__client *client, struct sure__client_call *call
   struct sure__answer answer = {.code = SURE_UNAVAILABLE,
                                 .reason = SURE_REASON_SESSION_LOST,
                                 .text = sure__bytes_of("the session is lost")};
-  sure__list_remove(&call->link);
-  sure__client_attempt_failed(client, call, &answer, now_ms);
+  sure__client_retry(client, call, &answer, now_ms);
+}
+
+/* No link that is attached to the session will answer any more. */
+static void forget_attempts(struct sure__client *client, struct sure__client_call *call) {
+  while (!sure__list_is_empty(&call->attempts)) {
+    sure__client_drop_attempt(
+        client, sure__container_of(call->attempts.next, struct sure__attempt, of_call));
+  }
 }
 
 static void leave_session(struct sure__client *client, struct sure__client_call *call,
                           enum sure__session_end how, uint64_t now_ms) {
   bool can_settle = how == SURE__SESSION_LOST || how == SURE__SESSION_FENCED;
+  forget_attempts(client, call);
   switch (call->method->semantics) {
   case SURE_NO_SIDE_EFFECTS:
   case SURE_AT_LEAST_ONCE:
@@ -124,8 +133,20 @@ static const char *describe(enum sure__session_end how) {
   return "has ended";
 }
 
+static void drop_links(struct sure__client *client, const struct sure__link *spared,
+                       uint64_t now_ms) {
+  struct sure__list *next;
+  for (struct sure__list *l = client->links.next; l != &client->links; l = next) {
+    next = l->next;
+    struct sure__link *link = sure__container_of(l, struct sure__link, of_client);
+    if (link->state == SURE__LINK_ATTACHED && !link->is_replica && link != spared) {
+      sure__client_drop_link(client, link, "the session is over", now_ms);
+    }
+  }
+}
+
 void sure__client_end_session(struct sure__client *client, enum sure__session_end how,
-                              uint64_t now_ms) {
+                              const struct sure__link *spared, uint64_t now_ms) {
   struct sure__client_session *session = client->session;
   sure__assert(session != NULL && "only the present session ends");
   /* The calls of a fenced session are settled, those of the others may be lost. */
@@ -144,5 +165,6 @@ void sure__client_end_session(struct sure__client *client, enum sure__session_en
     }
   }
   client->session = NULL; /* only now, so that it was not freed under the loop */
+  drop_links(client, spared, now_ms);
   sure__client_drop_session_if_empty(client, session);
 }

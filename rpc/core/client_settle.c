@@ -75,22 +75,21 @@ void sure__client_begin_settle(struct sure__client *client, struct sure__client_
 }
 
 static void send_settle(struct sure__client *client, struct sure__client_call *call,
-                        uint64_t now_ms) {
+                        struct sure__link *link, uint64_t now_ms) {
   call->settle_count++;
-  sure__client_forget_parts(call);
-  sure__client_put(client, &(struct sure__frame){
-                               .type = SURE__SETTLE,
-                               .sequence = call->handle,
-                               .settle = {.session = call->target.session,
-                                          .target = call->target.id.sequence,
-                                          .method = call->method->id,
-                                          .fingerprint = call->target.fingerprint,
-                                          .key = call->key},
-                           });
-  if (sure__list_is_empty(&client->in_flight) && sure__list_is_empty(&client->settle_sent)) {
-    sure__client_watch(client, now_ms);
-  }
-  sure__list_append(&client->settle_sent, &call->link);
+  sure__client_forget_parts(&call->first_attempt.assembly);
+  sure__client_put(client, link,
+                   &(struct sure__frame){
+                       .type = SURE__SETTLE,
+                       .sequence = call->handle,
+                       .settle = {.session = call->target.session,
+                                  .target = call->target.id.sequence,
+                                  .method = call->method->id,
+                                  .fingerprint = call->target.fingerprint,
+                                  .key = call->key},
+                   });
+  sure__client_watch(client, link, now_ms);
+  sure__list_append(&link->settle_sent, &call->link);
 }
 
 /* The application settled the entry of a call that had ended before: no more can be learned. */
@@ -102,10 +101,10 @@ static void resolve_entry(struct sure__client *client, const struct sure__client
 }
 
 /* Another store knows nothing of the call, and would say of its key that it never was used (S2). */
-static bool is_elsewhere(const struct sure__client *client, const struct sure__client_call *call) {
+static bool is_elsewhere(const struct sure__link *link, const struct sure__client_call *call) {
   const struct sure_store_id *store = &call->target.store;
   return !SURE__MUTANT(SETTLE_IN_ANOTHER_STORE) && call->target.id.epoch != 0 &&
-         memcmp(store, &client->link.store, sizeof *store) != 0;
+         memcmp(store, &link->store, sizeof *store) != 0;
 }
 
 static void end_elsewhere(struct sure__client *client, struct sure__client_call *call,
@@ -121,13 +120,18 @@ static void end_elsewhere(struct sure__client *client, struct sure__client_call 
 }
 
 void sure__client_send_settles(struct sure__client *client, uint64_t now_ms) {
-  struct sure__list *link;
-  while (sure__client_can_send(client) && (link = sure__list_pop(&client->settle_queue)) != NULL) {
-    struct sure__client_call *call = sure__container_of(link, struct sure__client_call, link);
-    if (is_elsewhere(client, call)) {
+  while (!sure__list_is_empty(&client->settle_queue)) {
+    struct sure__client_call *call =
+        sure__container_of(client->settle_queue.next, struct sure__client_call, link);
+    struct sure__link *link = sure__client_pick(client, call, now_ms);
+    if (link == NULL) {
+      return;
+    }
+    sure__list_remove(&call->link);
+    if (is_elsewhere(link, call)) {
       end_elsewhere(client, call, now_ms);
     } else {
-      send_settle(client, call, now_ms);
+      send_settle(client, call, link, now_ms);
     }
   }
 }
@@ -159,6 +163,7 @@ static struct sure__answer verdict_answer(const struct sure__client_call *call,
     answer.recorded = true;
     answer.replayed = true;
     answer.text = result->text;
+    answer.metadata = frame->metadata;
     answer.reply = frame->payload;
     break;
   case SURE__SETTLED_TOMBSTONE:
@@ -205,7 +210,7 @@ const char *sure__client_on_settled(struct sure__client *client, const struct su
   }
   struct sure__frame whole = *frame;
   const char *problem = NULL;
-  if (!sure__client_assemble(client, call, &whole, &problem)) {
+  if (!sure__client_assemble(client, call, &call->first_attempt.assembly, &whole, &problem)) {
     return problem;
   }
   if (whole.settled.result.encoding != 0) {

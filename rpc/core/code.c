@@ -1,5 +1,6 @@
 /* Names and texts of the codes, outcomes and reasons. */
 #include <sure/base.h>
+#include <sure/policy.h>
 #include <sure/status.h>
 
 #define SURE_STRING_(x) #x
@@ -51,6 +52,22 @@ const char *sure_outcome_name(enum sure_outcome outcome) {
     return "not applied";
   case SURE_APPLIED:
     return "applied";
+  }
+  return "?";
+}
+
+const char *sure_connectivity_name(enum sure_connectivity state) {
+  switch (state) {
+  case SURE_IDLE:
+    return "IDLE";
+  case SURE_CONNECTING:
+    return "CONNECTING";
+  case SURE_READY:
+    return "READY";
+  case SURE_TRANSIENT_FAILURE:
+    return "TRANSIENT_FAILURE";
+  case SURE_SHUTDOWN:
+    return "SHUTDOWN";
   }
   return "?";
 }

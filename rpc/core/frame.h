@@ -57,6 +57,8 @@ enum sure__attach_state {
   SURE__ATTACHED_BUSY = 4,
   SURE__ATTACHED_FULL = 5,
   SURE__ATTACHED_NONE = 6,
+  SURE__ATTACHED_READ_ONLY = 7,
+  SURE__ATTACHED_REFUSED = 8,
 };
 
 enum sure__settle_verdict {
@@ -75,6 +77,8 @@ enum sure__goaway_reason {
   SURE__GOAWAY_PROTOCOL_ERROR = 3,
   SURE__GOAWAY_IDLE = 4,
   SURE__GOAWAY_OVERLOADED = 5,
+  SURE__GOAWAY_TOO_MANY_PINGS = 6,
+  SURE__GOAWAY_MAX_AGE = 7,
 };
 
 struct sure__challenge {

@@ -51,7 +51,7 @@ static const char *decode_attached(const uint8_t *p, struct sure__attached *atta
   memcpy(attached->session.bytes, p, 16);
   attached->state = p[16];
   attached->retry_after_ms = sure__get_u32(p + 20);
-  bool known = attached->state >= SURE__ATTACHED_OPEN && attached->state <= SURE__ATTACHED_NONE;
+  bool known = attached->state >= SURE__ATTACHED_OPEN && attached->state <= SURE__ATTACHED_REFUSED;
   return known ? NULL : "unknown state of ATTACHED";
 }
 

@@ -10,13 +10,16 @@ struct sure__end {
   enum sure_code code;
   enum sure_outcome outcome;
   enum sure_reason reason;
+  bool is_answered; /* by a server */
   uint32_t attempts;
   bool replayed;
   bool recorded;
   bool settled;
   struct sure_call_id id;
   struct sure_bytes text;
-  struct sure_bytes reply; /* packed */
+  struct sure_bytes peer;     /* of a failure: the endpoint of its last attempt */
+  struct sure_bytes metadata; /* packed */
+  struct sure_bytes reply;    /* packed */
 };
 
 struct sure_status {

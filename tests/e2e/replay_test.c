@@ -101,7 +101,7 @@ static void duplicate_that_arrives_while_the_first_runs_joins_it(void **state) {
 
 static void late_duplicate_below_the_watermark_does_nothing(void **state) {
   struct world *world = *state;
-  world_serve(world, &(struct sure_channel_options){.attempt_timeout_ms = 200});
+  world_serve(world, &(struct sure_channel_options){.accept_timeout_ms = 200});
   relay_arm(world->relay, SURE__REQUEST, RELAY_HOLD);
   struct end first = add_one(world->channel);
   assert_end(first, SURE_OK, SURE_APPLIED);
@@ -118,7 +118,7 @@ static void late_duplicate_below_the_watermark_does_nothing(void **state) {
 /* The second call is acknowledged while the first is still open: a number in the acked ranges. */
 static void late_duplicate_of_a_selectively_acked_call_does_nothing(void **state) {
   struct world *world = *state;
-  world_serve_memory(world, &(struct sure_channel_options){.attempt_timeout_ms = 200});
+  world_serve_memory(world, &(struct sure_channel_options){.accept_timeout_ms = 200});
   Sure__E2e__V1__AddRequest request = add_request(10);
   request.meets = true;
   struct pending *slow = pending_add(world, world->channel, &request, NULL);

@@ -21,7 +21,7 @@ static const struct sure_channel_options impatient = {.keepalive_time_ms = 100,
 static void settled_call_cannot_run_later(void **state) {
   struct world *world = *state;
   struct sure_retry_policy once = {.attempts_max = 1};
-  world_serve(world, &(struct sure_channel_options){.attempt_timeout_ms = 100});
+  world_serve(world, &(struct sure_channel_options){.accept_timeout_ms = 100});
   relay_arm(world->relay, SURE__REQUEST, RELAY_HOLD);
   Sure__E2e__V1__AddRequest request = add_request(1);
   struct end settled = add(world->channel, &request, &(struct sure_call_options){.retry = &once});

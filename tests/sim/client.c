@@ -10,11 +10,16 @@
 #include "tests/sim/network.h"
 #include "tests/sim/server.h"
 
+#define SERVER_URL "sim://server "
+
 struct client_node clients[CLIENTS_MAX];
 
+/* What belongs to one link of the engine: a dial, then a connection. */
 struct dialed {
   struct client_node *node;
-  struct sure__connection *connection;
+  struct sure__link *link; /* NULL: the engine wants nothing of it any more */
+  struct server_node *server;
+  struct sure__connection *connection; /* NULL: not yet */
 };
 
 /* ---- the connection ---- */
@@ -22,8 +27,8 @@ struct dialed {
 static void on_bytes(void *user, struct sure_bytes frames) {
   struct dialed *dialed = user;
   struct client_node *node = dialed->node;
-  if (node->dialed == dialed) {
-    sure__client_receive(node->engine, frames, sure__clock_ms());
+  if (dialed->link != NULL) {
+    sure__client_receive(node->engine, dialed->link, frames, sure__clock_ms());
     client_finish(node);
   }
 }
@@ -38,59 +43,77 @@ static void free_connection(void *thing, uint64_t number) {
 static void on_closed(void *user, const char *reason) {
   struct dialed *dialed = user;
   struct client_node *node = dialed->node;
-  if (node->dialed == dialed) {
-    node->dialed = NULL;
+  if (dialed->link != NULL) {
     aim_at_lease(node->number);
-    sure__client_disconnected(node->engine, reason, sure__clock_ms());
+    sure__client_disconnected(node->engine, dialed->link, reason, sure__clock_ms());
+    dialed->link = NULL;
     client_finish(node);
   }
   event_at(sim.now_ms, &node->process, free_connection, dialed, 0);
 }
 
-static void hang_up(struct client_node *node, const char *reason) {
-  struct dialed *dialed = node->dialed;
-  node->dial_number++; /* a dial that is under way is not wanted any more */
-  node->dialed = NULL;
-  if (dialed != NULL && sure__connection_hold(dialed->connection)) {
+static void hang_up(struct dialed *dialed, const char *reason) {
+  dialed->link = NULL; /* a dial that is under way is not wanted any more */
+  if (dialed->connection != NULL && sure__connection_hold(dialed->connection)) {
     sure__connection_close(dialed->connection, reason);
     sure__connection_release(dialed->connection);
   }
 }
 
-static void connect(struct client_node *node, struct server_node *server) {
+static void connect(struct dialed *dialed) {
+  struct client_node *node = dialed->node;
+  struct server_node *server = dialed->server;
   struct pipe *pipe =
       network_connect(&node->process, node->number, &server->process, server->number);
+  struct sure__connection_config config = {
+      .on_bytes = on_bytes, .on_closed = on_closed, .user = dialed};
+  dialed->connection = sure__connection_open(network_client_end(pipe), &config);
+  server_accept_soon(server, pipe);
+  sure__connection_start(dialed->connection);
+  sure__client_connected(node->engine, dialed->link, sure__clock_ms());
+  client_finish(node);
+}
+
+static void dial_ends(void *thing, uint64_t number) {
+  struct dialed *dialed = thing;
+  struct client_node *node = dialed->node;
+  struct server_node *server = dialed->server;
+  (void)number;
+  if (dialed->link == NULL) {
+    sure__free(dialed);
+    return;
+  }
+  if (network_blocked_until_ms(node->number, server->number, true) != 0 ||
+      network_blocked_until_ms(node->number, server->number, false) != 0) {
+    /* Neither an answer nor a refusal: the engine's time-out ends it. */
+    event_at(sim.now_ms + 100, &node->process, dial_ends, dialed, 0);
+    return;
+  }
+  if (server->server == NULL) {
+    sure__client_not_connected(node->engine, dialed->link, "refused", sure__clock_ms());
+    sure__free(dialed);
+    client_finish(node);
+    return;
+  }
+  connect(dialed);
+}
+
+/* An address is "server N"; any of the servers may stand behind the one address of a channel that
+ * knows no more. */
+static struct server_node *server_at(const char *url) {
+  unsigned number = (unsigned)strtoul(url + strlen(SERVER_URL), NULL, 10);
+  return url[strlen(SERVER_URL)] == '*' ? &servers[chance_below(sim.plan.server_count)]
+                                        : &servers[number];
+}
+
+static void dial(struct client_node *node, struct sure__link *link) {
   struct dialed *dialed = sure__alloc(sizeof *dialed);
   if (dialed == NULL) {
     abort();
   }
-  dialed->node = node;
-  struct sure__connection_config config = {
-      .on_bytes = on_bytes, .on_closed = on_closed, .user = dialed};
-  dialed->connection = sure__connection_open(network_client_end(pipe), &config);
-  node->dialed = dialed;
-  server_accept_soon(server, pipe);
-  sure__connection_start(dialed->connection);
-  sure__client_connected(node->engine, sure__clock_ms());
-  client_finish(node);
-}
-
-static void dial_ends(void *thing, uint64_t dial_number) {
-  struct client_node *node = thing;
-  if (node->dial_number != dial_number) {
-    return;
-  }
-  struct server_node *server = &servers[chance_below(sim.plan.server_count)];
-  if (network_blocked_until_ms(node->number, server->number, true) != 0 ||
-      network_blocked_until_ms(node->number, server->number, false) != 0) {
-    return; /* neither an answer nor a refusal: the engine's time-out ends it */
-  }
-  if (server->server == NULL) {
-    sure__client_not_connected(node->engine, "refused", sure__clock_ms());
-    client_finish(node);
-    return;
-  }
-  connect(node, server);
+  *dialed = (struct dialed){.node = node, .link = link, .server = server_at(link->endpoint->url)};
+  link->user = dialed;
+  event_at(sim.now_ms + 2 * network_delay_ms(), &node->process, dial_ends, dialed, 0);
 }
 
 /* ---- what the engine asks for ---- */
@@ -109,8 +132,9 @@ static void check_log(struct client_node *node) {
 
 static void note_session(struct client_node *node) {
   const struct sure__client_session *session = node->engine->session;
-  if (node->engine->link.state == SURE__LINK_ATTACHED) {
-    node->store = sim_store_number(&node->engine->link.store);
+  const struct sure__link *link = sure__client_any_link(node->engine);
+  if (link != NULL) {
+    node->store = sim_store_number(&link->store);
   }
   if (session == NULL) {
     return;
@@ -152,31 +176,49 @@ static void complete_all(struct client_node *node) {
   }
 }
 
+static void serve_link(struct client_node *node, struct sure__link *link) {
+  struct dialed *dialed = link->user;
+  if (link->close_reason != NULL) {
+    const char *reason = link->close_reason;
+    sure__client_link_closed(node->engine, link);
+    if (dialed != NULL) {
+      hang_up(dialed, reason);
+    }
+  } else if (link->dial_wanted) {
+    link->dial_wanted = false;
+    dial(node, link);
+  } else if (link->out.len > 0 && sure__connection_hold(dialed->connection)) {
+    sure__connection_queue(dialed->connection, &link->out);
+    sure__connection_flush(dialed->connection);
+    sure__connection_release(dialed->connection);
+  }
+}
+
 void client_finish(struct client_node *node) {
-  struct sure__client *engine = node->engine;
+  struct sure__list *l;
   check_log(node);
   note_session(node);
   complete_all(node);
-  if (engine->close_reason != NULL) {
-    const char *reason = engine->close_reason;
-    engine->close_reason = NULL;
-    hang_up(node, reason);
-  }
-  if (engine->out.len > 0 && node->dialed != NULL &&
-      sure__connection_hold(node->dialed->connection)) {
-    sure__connection_queue(node->dialed->connection, &engine->out);
-    sure__connection_flush(node->dialed->connection);
-    sure__connection_release(node->dialed->connection);
-  }
-  if (engine->dial_wanted) {
-    engine->dial_wanted = false;
-    event_at(sim.now_ms + 2 * network_delay_ms(), &node->process, dial_ends, node,
-             ++node->dial_number);
+  while (node->engine != NULL && (l = sure__list_pop(&node->engine->acting)) != NULL) {
+    serve_link(node, sure__container_of(l, struct sure__link, acting));
   }
   arm(node);
 }
 
 /* ---- the process ---- */
+
+/* One address that may lead anywhere, or one for each server. */
+static void set_endpoints(struct client_node *node) {
+  static const char *const anywhere[] = {SERVER_URL "*"};
+  static const char *const each[SERVERS_MAX] = {SERVER_URL "0", SERVER_URL "1", SERVER_URL "2"};
+  bool is_set =
+      sim.plan.knows_all
+          ? sure__client_set_endpoints(node->engine, each, sim.plan.server_count, sure__clock_ms())
+          : sure__client_set_endpoints(node->engine, anywhere, 1, sure__clock_ms());
+  if (!is_set) {
+    abort();
+  }
+}
 
 void client_start(struct client_node *node) {
   if (node->engine != NULL) {
@@ -187,7 +229,7 @@ void client_start(struct client_node *node) {
   node->engine = sure__alloc(sizeof *node->engine);
   node->armed_ms = SURE__TIME_NEVER;
   struct sure__client_config config = {
-      .attempt_timeout_ms = sim.plan.attempt_timeout_ms,
+      .accept_timeout_ms = sim.plan.accept_timeout_ms,
       .connect_timeout_ms = 3000,
       .reconnect_ms_initial = 20,
       .reconnect_ms_max = 500,
@@ -195,13 +237,22 @@ void client_start(struct client_node *node) {
       .keepalive_timeout_ms = sim.plan.keepalive_time_ms / 2 + 1,
       .ack_idle_ms = 50,
       .message_len_max = sim.plan.message_len_max,
+      .idle_timeout_ms = sim.plan.idle_timeout_ms,
       .unresolved_calls_max = sim.plan.unresolved_calls_max,
+      .balancing = (enum sure_balancing)sim.plan.balancing,
+      .outlier_detection = {.interval_ms = 1000,
+                            .base_ejection_ms = 300,
+                            .max_ejection_ms = 3000,
+                            .max_ejection_percent = 50,
+                            .consecutive_failures = 3,
+                            .failure_percent = 50,
+                            .request_volume = 10},
       .random_seed = chance_below(UINT64_MAX),
   };
   if (!sure__client_init(node->engine, &config)) {
     abort();
   }
-  sure__client_advance(node->engine, sure__clock_ms());
+  set_endpoints(node);
   client_finish(node);
   app_start(node);
   process_enter(before);
@@ -213,8 +264,6 @@ void client_crash(struct client_node *node, bool is_silent) {
   }
   app_crash(node);
   node->engine = NULL;
-  node->dialed = NULL;
-  node->dial_number++;
   network_process_ended(&node->process, is_silent);
   process_end(&node->process);
 }

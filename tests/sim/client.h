@@ -9,8 +9,6 @@
 
 enum { EPOCHS_MAX = 4096 };
 
-struct dialed;
-
 /* A session that a client had, by its epoch. */
 struct known_session {
   struct sure_session_id id;
@@ -21,8 +19,6 @@ struct client_node {
   unsigned number;
   struct process process;
   struct sure__client *engine; /* NULL: it is down */
-  struct dialed *dialed;       /* the present connection */
-  uint64_t dial_number;        /* of the last dial */
   uint64_t armed_ms;
   uint64_t store; /* that the last connection went to */
   struct known_session sessions[EPOCHS_MAX];

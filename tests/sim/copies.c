@@ -8,6 +8,7 @@
 enum { KEPT_MAX = 48, COPY_LEN_MAX = 4096 };
 
 struct kept {
+  const struct heard *heard; /* the connection on which it came */
   struct sure_session_id session;
   uint64_t request_sequence; /* 0: it is no REQUEST */
   size_t len;
@@ -93,7 +94,8 @@ void copies_received(unsigned client, struct heard *heard, const struct sure__fr
   if (client < CLIENTS_MAX && heard->is_attached && bytes.len <= COPY_LEN_MAX &&
       can_repeat(frame)) {
     bool is_request = frame->type == SURE__REQUEST;
-    struct kept copy = {.session = heard->session,
+    struct kept copy = {.heard = heard,
+                        .session = heard->session,
                         .request_sequence = is_request ? frame->sequence : 0};
     keep(client, &copy, bytes);
   }
@@ -105,7 +107,7 @@ struct sure_bytes copies_pick(unsigned client, const struct heard *heard) {
   for (size_t i = 0; i < KEPT_MAX && heard->is_attached; i++) {
     const struct kept *frame = &kept[client][i];
     if (frame->len > 0 && same_session(&frame->session, &heard->session) &&
-        chance_below(++seen) == 0) {
+        (frame->heard == heard || frame->heard->is_over) && chance_below(++seen) == 0) {
       picked = frame;
     }
   }

@@ -12,6 +12,7 @@
 
 /* What was said on one connection. Zero-initialised is nothing. */
 struct heard {
+  bool is_over; /* the server has this connection no more */
   bool is_attached;
   struct sure_session_id session;
   uint64_t watermark; /* the highest that the server has read */
@@ -21,8 +22,9 @@ void copies_sent(unsigned client, struct heard *heard, const struct sure__frame 
 /* `bytes` are the frame as it came. */
 void copies_received(unsigned client, struct heard *heard, const struct sure__frame *frame,
                      struct sure_bytes bytes);
-/* One of the last frames of the connection's session, on whatever connection it came. Empty: there
- * is none. */
+/* One of the last frames of the connection's session, that came on it or on one that is over: what
+ * another live connection brings is answered there, and the client goes by that answer (S1). Empty:
+ * there is none. */
 struct sure_bytes copies_pick(unsigned client, const struct heard *heard);
 void copies_clear(void);
 

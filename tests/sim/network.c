@@ -264,8 +264,9 @@ void sure__connection_close(struct sure__connection *c, const char *reason) {
   }
   c->close_reason = reason;
   c->is_deaf = true;
-  struct owed *owed = &c->pipe->talk.owed;
-  owed->is_over = owed->is_over || c->is_server;
+  struct talk *talk = &c->pipe->talk;
+  talk->owed.is_over = talk->owed.is_over || c->is_server;
+  talk->heard.is_over = talk->heard.is_over || c->is_server;
   send_end(c);
   if (c->is_started) {
     event_at(sim.now_ms, c->process, read_aborted, c, 0);
@@ -460,6 +461,7 @@ void network_process_ended(struct process *process, bool is_silent) {
       if (end->process == process && !end->is_freed && !is_dead(end)) {
         end->is_deaf = true;
         end->is_freed = true;
+        pipe->talk.heard.is_over = pipe->talk.heard.is_over || end->is_server;
         end->pending = (struct sure__buffer){0};
         end->reader = (struct sure__reader){0};
         if (is_silent) {

@@ -86,9 +86,18 @@ static void plan_options(struct plan *plan) {
     plan->unresolved_calls_max = plan->session_records_max / 2; /* or settling finds no room */
   }
   /* Not less than a message takes there and back, or nothing ever gets done. */
-  plan->attempt_timeout_ms = 3 * (plan->delay_ms + plan->jitter_ms) + between(50, 1500);
+  plan->accept_timeout_ms = 3 * (plan->delay_ms + plan->jitter_ms) + between(50, 1500);
   plan->keepalive_time_ms = between(200, 5000);
   plan->unsent_len_max = chance_below(3) == 0 ? between(1, 64 * 1024) : 0;
+  plan->idle_timeout_ms = chance_below(3) == 0 ? between(100, 3000) : 600000;
+}
+
+/* Stores of their own are what servers behind one address have; a channel that knows them all would
+ * use the first only. */
+static void plan_channels(struct plan *plan) {
+  bool is_one_store = plan->store_mode == STORE_DURABLE || plan->store_mode == STORE_SQLITE;
+  plan->knows_all = is_one_store ? (uint32_t)chance_below(2) : 0;
+  plan->balancing = plan->knows_all != 0 ? (uint32_t)chance_below(3) : 0;
 }
 
 /* Faults that come at random leave room for those that are aimed; leases end all the time. */
@@ -112,6 +121,7 @@ void plan_make(struct plan *plan, uint32_t strikes_permille) {
   plan_store(plan);
   plan_work(plan);
   plan_options(plan);
+  plan_channels(plan);
   if (sim.uses_sqlite) {
     plan_disk(plan);
   }

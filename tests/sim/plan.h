@@ -79,9 +79,14 @@ struct plan {
   uint32_t session_records_max;
   uint32_t running_calls_max;
   uint32_t unresolved_calls_max;
-  uint32_t attempt_timeout_ms;
+  uint32_t accept_timeout_ms;
   uint32_t keepalive_time_ms;
   uint32_t unsent_len_max;
+  uint32_t idle_timeout_ms;
+
+  /* Channels: whether they know each server by an address of its own, and what they do with that. */
+  uint32_t knows_all;
+  uint32_t balancing; /* of sure_balancing */
 };
 
 /* `strikes_permille`: 0 in swarm mode. */

@@ -5,13 +5,23 @@
 
 #include "rpc/core/client.h"
 
+enum { STORY_LINKS_MAX = 32 };
+
+/* One connection, from the wish for it on. */
+struct story_link {
+  struct sure__link *link; /* NULL: it is over */
+  bool dial_wanted;
+  const char *closed;       /* why the engine gave it up */
+  struct sure__buffer wire; /* what the client sent over it */
+  size_t looked_len;        /* of that, by the test */
+};
+
 struct story {
   struct sure__client client;
   uint64_t now_ms;
-  const char *closed; /* why the engine gave up the last connection */
-  bool dial_wanted;
-  struct sure__buffer wire; /* what the client sent and nobody looked at yet */
-  size_t looked_len;
+  struct story_link links[STORY_LINKS_MAX]; /* in the order in which they were wanted */
+  size_t link_count;
+  size_t at; /* the link that the functions below are about */
   struct sure__buffer from_server;
   struct sure_store_id store;
   struct sure_session_id session;
@@ -23,15 +33,25 @@ extern const struct sure_method read_it; /* NO_SIDE_EFFECTS */
 extern const struct sure_method ping_it; /* AT_MOST_ONCE */
 extern const struct sure_method repeat;  /* AT_LEAST_ONCE */
 
+/* With one endpoint, or with as many as there are URLs, NULL at the end. */
 void story_begin(struct story *story);
+void story_begin_with(struct story *story, enum sure_balancing balancing, const char *const *urls);
 /* Frees everything; the calls that are open are cancelled and delivered first. */
 void story_end(struct story *story);
 
 /* Time passes, the engine is woken when it asked for it. */
 void story_pass(struct story *story, uint64_t ms);
 
-/* The connection that the engine wants now comes about, and the handshake up to ATTACH. */
+/* A connection that the engine wants, if need be after a pause, comes about, with the handshake up
+ * to ATTACH. The story is about this link from then on. */
 void story_connect(struct story *story);
+/* The one that it wants can't be had. */
+void story_refuse_connection(struct story *story);
+/* Whether it wants one now. */
+bool story_wants_connection(const struct story *story);
+/* Why the last link that the engine gave up was given up; NULL: it gave up none since the last
+ * story_connect. */
+const char *story_closed(const struct story *story);
 /* All of it: connect, WELCOME, ATTACH, ATTACHED with `state`. */
 void story_attach(struct story *story);
 void story_lose_connection(struct story *story);

@@ -223,7 +223,7 @@ static void deadline_shorter_than_the_backoff_ends_at_once(void **state) {
   call->retry.backoff_ms_initial = 5000;
   call->retry.backoff_ms_max = 5000;
   assert_null(sure__client_start(&story.client, call, story.now_ms).text);
-  story_refuse(&story, 1, 1, SURE_UNAVAILABLE, SURE_REASON_OVERLOADED, SURE__NOT_RUN);
+  story_refuse(&story, 1, 1, SURE_UNAVAILABLE, SURE_REASON_STORE_BUSY, SURE__NOT_RUN);
   struct sure__end end = story_ended(&story, call);
   assert_int_equal(end.code, SURE_UNAVAILABLE);
   assert_int_equal(end.outcome, SURE_NOT_APPLIED);
@@ -292,9 +292,9 @@ static void attempt_without_a_word_replaces_the_connection(void **state) {
   struct sure__client_call *call = story_start(&story, &charge);
   story_expect_request(&story, 1, 1);
   story_pass(&story, 999);
-  assert_null(story.closed);
+  assert_null(story_closed(&story));
   story_pass(&story, 1);
-  assert_string_equal(story.closed, "an attempt timed out");
+  assert_string_equal(story_closed(&story), "the server says nothing");
   story_attach(&story);
   story_pass(&story, 100);
   story_expect_request(&story, 1, 2);
@@ -322,7 +322,7 @@ static void accepted_stops_the_attempt_timer_and_keepalive_watches(void **state)
   story_pass(&story, 2);
   story_expect(&story, SURE__PING);
   story_pass(&story, 5000);
-  assert_string_equal(story.closed, "the server is silent");
+  assert_string_equal(story_closed(&story), "the server is silent");
   story_none_ended(&story);
   (void)call;
   story_end(&story);
@@ -345,7 +345,7 @@ static void settles_given_up_unanswered_replace_the_connection(void **state) {
   story_pass(&story, 8000);
   story_expect(&story, SURE__PING);
   story_pass(&story, 6000);
-  assert_non_null(story.closed);
+  assert_non_null(story_closed(&story));
   story_end(&story);
 }
 
@@ -359,26 +359,73 @@ static void idle_channel_sends_no_pings(void **state) {
   story_end(&story);
 }
 
-static void cancelled_call_ends_with_what_is_true(void **state) {
+static struct sure__client_call *cancel_one(struct story *story) {
+  struct sure__client_call *call = story_start(story, &charge);
+  story_expect_request(story, 1, 1);
+  sure__client_cancel(&story->client, call->handle, story->now_ms);
+  story_pass(story, 0);
+  story_expect(story, SURE__CANCEL);
+  return call;
+}
+
+static void call_cancelled_before_it_left_is_not_applied(void **state) {
   (void)state;
   struct story story;
   story_begin(&story);
   struct sure__client_call *queued = story_start(&story, &charge);
   sure__client_cancel(&story.client, queued->handle, story.now_ms);
-  assert_int_equal(story_ended(&story, queued).outcome, SURE_NOT_APPLIED);
+  struct sure__end end = story_ended(&story, queued);
+  assert_int_equal(end.code, SURE_CANCELLED);
+  assert_int_equal(end.outcome, SURE_NOT_APPLIED);
+  story_end(&story);
+}
+
+/* The answer to the attempt may come meanwhile; only that to SETTLE counts. */
+static void cancelled_call_that_had_committed_is_applied(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
   story_attach(&story);
-  struct sure__client_call *sent = story_start(&story, &charge);
-  uint64_t handle = sent->handle;
-  story_expect_request(&story, 1, 1);
-  sure__client_cancel(&story.client, handle, story.now_ms);
-  sure__client_cancel(&story.client, handle, story.now_ms); /* an unknown handle by now */
-  story_pass(&story, 0);
-  story_expect(&story, SURE__CANCEL);
-  struct sure__end end = story_ended(&story, sent);
+  struct sure__client_call *call = cancel_one(&story);
+  struct sure__frame settle = story_expect(&story, SURE__SETTLE);
+  story_answer(&story, 1, 1, SURE_OK, SURE__RECORDED);
+  story_none_ended(&story);
+  story_settled(&story, settle.sequence, SURE__SETTLED_RECORD, SURE_OK);
+  struct sure__end end = story_ended(&story, call);
+  assert_int_equal(end.code, SURE_CANCELLED);
+  assert_int_equal(end.outcome, SURE_APPLIED);
+  story_end(&story);
+}
+
+static void cancelled_call_that_had_not_run_never_will(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure__client_call *call = cancel_one(&story);
+  struct sure__frame settle = story_expect(&story, SURE__SETTLE);
+  story_settled(&story, settle.sequence, SURE__SETTLED_TOMBSTONE, SURE_OK);
+  struct sure__end end = story_ended(&story, call);
+  assert_int_equal(end.code, SURE_CANCELLED);
+  assert_int_equal(end.outcome, SURE_NOT_APPLIED);
+  story_end(&story);
+}
+
+static void cancel_waits_no_longer_than_a_server_has_to_say_a_word(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure__client_call *call = cancel_one(&story);
+  uint64_t handle = call->handle;
+  story_pass(&story, 999);
+  story_none_ended(&story);
+  story_pass(&story, 1);
+  struct sure__end end = story_ended(&story, call);
   assert_int_equal(end.code, SURE_CANCELLED);
   assert_int_equal(end.outcome, SURE_OUTCOME_UNKNOWN);
-  story_answer(&story, 1, 1, SURE_OK, SURE__RECORDED); /* too late, and no error */
-  assert_null(story.closed);
+  sure__client_cancel(&story.client, handle, story.now_ms); /* an unknown handle by now */
+  assert_null(story_closed(&story));
   story_none_ended(&story);
   story_end(&story);
 }
@@ -464,7 +511,7 @@ static void reply_over_our_limit_ends_the_connection(void **state) {
                                            .sequence = 1,
                                            .attempt = 1,
                                            .payload = {big, sizeof big}});
-  assert_non_null(story.closed);
+  assert_non_null(story_closed(&story));
   story_none_ended(&story);
   story_end(&story);
 }
@@ -480,10 +527,10 @@ static void draining_server_gets_no_new_call(void **state) {
                                            .goaway = {.reason = SURE__GOAWAY_DRAINING}});
   struct sure__client_call *late = story_start(&story, &charge);
   story_expect_nothing(&story);
-  assert_null(story.closed);
+  assert_null(story_closed(&story));
   story_answer(&story, 1, 1, SURE_OK, SURE__RECORDED);
   story_ended(&story, running);
-  assert_non_null(story.closed);
+  assert_non_null(story_closed(&story));
   story_attach(&story);
   story_expect_request(&story, 2, 1);
   story_answer(&story, 2, 1, SURE_OK, SURE__RECORDED);
@@ -499,12 +546,12 @@ static void broken_frames_end_the_connection_and_nothing_else(void **state) {
   struct sure__client_call *call = story_start(&story, &charge);
   story_expect_request(&story, 1, 1);
   story_answer(&story, 77, 1, SURE_OK, SURE__RECORDED); /* never made */
-  assert_non_null(story.closed);
+  assert_non_null(story_closed(&story));
   story_attach(&story);
   story_pass(&story, 100);
   story_expect_request(&story, 1, 2);
   story_answer(&story, 1, 2, SURE_OK, SURE__NOT_RUN);
-  assert_non_null(story.closed);
+  assert_non_null(story_closed(&story));
   story_none_ended(&story);
   (void)call;
   story_end(&story);
@@ -515,14 +562,12 @@ static void reconnects_back_off_with_a_limit(void **state) {
   struct story story;
   story_begin(&story);
   story_pass(&story, 0);
-  assert_true(story.dial_wanted);
   for (int i = 0; i < 20; i++) {
-    story.dial_wanted = false;
-    sure__client_not_connected(&story.client, "refused", story.now_ms);
+    assert_true(story_wants_connection(&story));
+    story_refuse_connection(&story);
     uint64_t pause_ms = sure__client_next_ms(&story.client) - story.now_ms;
     assert_in_range(pause_ms, i == 0 ? 40 : 50, i == 0 ? 60 : 2400);
     story_pass(&story, pause_ms);
-    assert_true(story.dial_wanted);
   }
   story_end(&story);
 }
@@ -547,7 +592,10 @@ int main(void) {
       cmocka_unit_test(accepted_stops_the_attempt_timer_and_keepalive_watches),
       cmocka_unit_test(settles_given_up_unanswered_replace_the_connection),
       cmocka_unit_test(idle_channel_sends_no_pings),
-      cmocka_unit_test(cancelled_call_ends_with_what_is_true),
+      cmocka_unit_test(call_cancelled_before_it_left_is_not_applied),
+      cmocka_unit_test(cancelled_call_that_had_committed_is_applied),
+      cmocka_unit_test(cancelled_call_that_had_not_run_never_will),
+      cmocka_unit_test(cancel_waits_no_longer_than_a_server_has_to_say_a_word),
       cmocka_unit_test(retry_after_takes_the_place_of_the_delay),
       cmocka_unit_test(request_over_the_servers_limit_is_never_sent),
       cmocka_unit_test(reply_in_parts_is_put_together),

@@ -500,9 +500,9 @@ static void the_handshake_is_checked(void **state) {
     encode(&(struct sure__frame){.type = SURE__ATTACH, .attach = {.mode = mode}});
     mode == 0 || mode == 4 ? expect_invalid("mode") : expect_valid();
   }
-  for (uint8_t attached = 0; attached < 8; attached++) {
+  for (uint8_t attached = 0; attached < 10; attached++) {
     encode(&(struct sure__frame){.type = SURE__ATTACHED, .attached = {.state = attached}});
-    attached == 0 || attached == 7 ? expect_invalid("state") : expect_valid();
+    attached == 0 || attached == 9 ? expect_invalid("state") : expect_valid();
   }
 }
 

@@ -47,7 +47,7 @@ refuses 'too large' bank charge alice '99999999999999999999 EUR' --payment-id p
 refuses 'payment id is' bank charge alice '1 EUR' --payment-id 'a b'
 refuses 'another currency' bank open-account alice '1 EUR' --overdraft '1 USD' --payment-id p
 refuses 'not a number of seconds' bank balance alice --timeout never
-refuses 'not an address' bank balance alice --server nowhere
+refuses 'must begin with tcp://' bank balance alice --server nowhere
 refuses 'no command that moves' bank settle p --method balance
 
 refuses 'not a number' bank-load --charges 0

@@ -1,13 +1,14 @@
 /* The client side: a channel, and calls over it.
  *
- * A channel is a server's address, a connection that is kept up, and a session in which every call
- * has a number. Calls from many threads share the one connection. Generated code wraps the untyped
- * functions at the end of this header; applications use the typed ones. */
+ * A channel is the addresses of one or more servers, connections that are kept up, and a session in
+ * which every call has a number. Calls from many threads share the connections. Generated code
+ * wraps the untyped functions at the end of this header; applications use the typed ones. */
 #ifndef SURE_CHANNEL_H
 #define SURE_CHANNEL_H
 
 #include <sure/log.h>
 #include <sure/method.h>
+#include <sure/policy.h>
 #include <sure/status.h>
 
 #ifdef __cplusplus
@@ -25,29 +26,41 @@ struct sure_call;
 /* Calls that ended UNKNOWN and were neither settled nor released, a session (S10). */
 #define SURE_UNRESOLVED_CALLS_MAX_DEFAULT 1024
 
-/* Zero in any field means the default that is named beside it. */
+/* Zero in any field means the default that is named beside it. docs/options.md has them all on one
+ * page. */
 struct sure_channel_options {
-  const char *target; /* "tcp://host:port" or "ipc:///path"; must be given; copied */
+  /* One or more endpoints, with commas between them: "tcp://host:port", "ipc:///path", or
+   * "dns:host:port" for all addresses of a name, which are looked up again when they can't be
+   * reached. Must be given; copied. */
+  const char *target;
   struct sure_logger logger;
   uint32_t timeout_ms;         /* deadline of a call that names none: 10 000; at most 7 days */
-  uint32_t attempt_timeout_ms; /* an attempt without ACCEPTED or reply by then is given up, and its
-                                  connection replaced: 1000; well above the round trip */
-  uint32_t connect_timeout_ms; /* until the session is attached: 5000 */
-  uint32_t reconnect_ms_initial; /* pause before the second try to connect: 50 */
-  uint32_t reconnect_ms_max;     /* longest pause between tries: 2000; both with jitter of 20 % */
+  uint32_t accept_timeout_ms;  /* a connection on which a request gets neither ACCEPTED nor a reply
+                                 by then is replaced: 1000; well above the round trip */
+  uint32_t connect_timeout_ms; /* until the session is attached: 20 000 */
+  uint32_t reconnect_ms_initial; /* pause before the second try to connect: 1000 */
+  uint32_t reconnect_ms_max;     /* longest pause between tries: 120 000; each is 1.6 times the one
+                                    before, with jitter of 20 % */
   uint32_t keepalive_time_ms;    /* silence with calls open, then a PING: 10 000 */
   uint32_t keepalive_timeout_ms; /* silence after the PING, then the connection is replaced: 5000 */
+  uint32_t idle_timeout_ms;      /* without calls for so long, connections and session are given up
+                                    until the next one: 30 min */
   uint32_t ack_idle_ms;          /* results are acknowledged alone when no request took the
                                     acknowledgment along for so long: 50 */
   uint32_t message_len_max;      /* largest request or reply, bytes: 4 MiB */
   uint32_t unresolved_calls_max; /* 1024 */
+  enum sure_balancing balancing;
+  struct sure_retry_budget retry_budget;
+  struct sure_retry_throttling retry_throttling;
+  struct sure_outlier_detection outlier_detection;
 };
 
 /* Open a channel to `options->target`.
  *
- * Starts to connect in the background and returns at once; a server that is not there yet is no
- * error: calls wait for it until their deadline. On SURE_OK the caller owns `*out_channel`
- * (sure_channel_free). The logger's user pointer must stay valid until then.
+ * Its endpoints must serve the same store, but for replicas (S2); one that does not is not used,
+ * and the logger says so. Starts to connect in the background and returns at once; a server that is
+ * not there yet is no error: calls wait for it until their deadline. On SURE_OK the caller owns
+ * `*out_channel` (sure_channel_free). The logger's user pointer must stay valid until then.
  *
  * SURE_INVALID_ARGUMENT: no target, an unknown scheme, a wrong URL, or a number out of its range.
  * SURE_RESOURCE_EXHAUSTED: memory or threads. */
@@ -61,6 +74,15 @@ SURE_API enum sure_code sure_channel_open(const struct sure_channel_options *opt
  * frees nothing and touches nothing (S3). */
 SURE_API struct sure_channel *sure_channel_free(struct sure_channel *channel, uint32_t linger_ms);
 
+/* Whether the channel can be used now. `connects`: if it is IDLE, it begins to connect, as a call
+ * would have it do. Does not block. Any thread. */
+SURE_API enum sure_connectivity sure_channel_get_state(struct sure_channel *channel, bool connects);
+/* Wait until the state is no longer `last`, or `timeout_ms` have passed; returns the state then.
+ * Any thread, except from a completion: there, as in a forked child, it returns SURE_SHUTDOWN. */
+SURE_API enum sure_connectivity sure_channel_wait_for_state_change(struct sure_channel *channel,
+                                                                   enum sure_connectivity last,
+                                                                   uint32_t timeout_ms);
+
 /* What a channel did so far. Never reset. */
 struct sure_channel_stats {
   uint64_t calls;      /* calls that got as far as a number or an attempt */
@@ -72,6 +94,7 @@ struct sure_channel_stats {
   uint64_t settled;    /* calls whose result came from SETTLE */
   uint64_t unresolved; /* calls that are UNKNOWN now, neither settled nor released */
   uint64_t open;       /* calls without a result now */
+  uint64_t ejections;  /* of endpoints that failed too often */
 };
 SURE_API void sure_channel_get_stats(struct sure_channel *channel,
                                      struct sure_channel_stats *out_stats);
@@ -79,9 +102,13 @@ SURE_API void sure_channel_get_stats(struct sure_channel *channel,
 /* Options of one call. Zero means the method's own option, and then the channel's. NULL in place of
  * the struct means all zero. */
 struct sure_call_options {
-  uint32_t timeout_ms; /* from now, over all attempts; at most 7 days */
-  uint32_t attempt_timeout_ms;
-  const struct sure_retry_policy *retry; /* copied */
+  uint32_t timeout_ms;         /* from now, over all attempts; at most 7 days */
+  uint32_t attempt_timeout_ms; /* an attempt that is not answered by then is given up, and another
+                                  one made as `retry` allows; none */
+  const struct sure_retry_policy *retry;     /* copied */
+  const struct sure_hedging_policy *hedging; /* in place of `retry`; copied */
+  bool is_fail_fast; /* end with UNAVAILABLE while no endpoint can be reached, instead of waiting
+                        for one until the deadline */
   /* The call that a handler is serving while it makes this one: this call then carries an
    * idempotency key derived from the parent's id and an ordinal, so that a handler that runs again
    * does not double its effect downstream (S14), and its deadline is the parent's at most. */

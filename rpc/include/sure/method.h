@@ -45,11 +45,14 @@ struct sure_retry_policy {
   uint32_t retryable_codes;             /* SURE_CODE_BITs; default UNAVAILABLE */
 };
 
-/* Attempts sent in parallel. Carried in the tables; the runtime does not hedge yet. */
+/* Attempts sent in parallel, over connections of their own; the first answer that counts ends the
+ * call, and the others are cancelled (gRPC A6). For EXACTLY_ONCE methods the effect happens once
+ * all the same. */
 struct sure_hedging_policy {
-  uint32_t attempts_max; /* 0: no hedging */
-  uint32_t delay_ms;
-  uint32_t non_fatal_codes; /* SURE_CODE_BITs */
+  uint32_t attempts_max;    /* all together; 0: no hedging */
+  uint32_t delay_ms;        /* from one to the next; 0: all at once */
+  uint32_t non_fatal_codes; /* SURE_CODE_BITs: an attempt that fails with one does not end the call
+                               while others are under way or to come */
 };
 
 struct sure_method {
@@ -59,7 +62,7 @@ struct sure_method {
   const ProtobufCMessageDescriptor *request;
   const ProtobufCMessageDescriptor *reply;
   uint32_t timeout_ms;         /* the deadline of a call that names none; 0: the channel's */
-  uint32_t attempt_timeout_ms; /* 0: the channel's */
+  uint32_t attempt_timeout_ms; /* 0: none */
   uint32_t ack_delay_ms;       /* until ACCEPTED is sent; 0: 10 */
   uint32_t key_field; /* number of the request field that is the idempotency key; 0: none */
   struct sure_retry_policy retry;
