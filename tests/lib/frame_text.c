@@ -242,9 +242,10 @@ struct frame_text frame_text(const struct sure__frame *frame) {
   struct frame_text text = {{0}};
   struct writer writer = {.out = &text};
   put_name(&writer, frame);
-  if ((frame->flags & SURE__CONT) == 0) {
-    put_body(&writer, frame); /* a frame that goes on has none (protocol 2.4) */
+  bool goes_on = (frame->flags & SURE__CONT) != 0; /* then the first part has said it all */
+  if (!goes_on) {
+    put_body(&writer, frame);
   }
-  put_flags(&writer, frame->flags);
+  put_flags(&writer, goes_on ? frame->flags & SURE__MORE : frame->flags);
   return text;
 }
