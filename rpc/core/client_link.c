@@ -216,8 +216,11 @@ static const char *goaway_text(uint8_t reason) {
 const char *sure__client_on_goaway(struct sure__client *client, const struct sure__frame *frame,
                                    uint64_t now_ms) {
   const char *text = goaway_text(frame->goaway.reason);
-  sure__log_queue(&client->log, SURE_LOG_WARNING, "GOAWAY: %s (%.*s)", text,
-                  (int)frame->goaway.text.len, (const char *)frame->goaway.text.data);
+  struct sure_bytes why = frame->goaway.text;
+  bool is_explained = why.len > 0;
+  sure__log_queue(&client->log, SURE_LOG_WARNING, "GOAWAY: %s%s%.*s%s", text,
+                  is_explained ? " (" : "", (int)why.len, (const char *)why.data,
+                  is_explained ? ")" : "");
   if (frame->goaway.reason == SURE__GOAWAY_DRAINING && client->link.state == SURE__LINK_ATTACHED) {
     client->link.draining = true; /* the pump drops the link when nothing is left on it */
     return NULL;

@@ -300,7 +300,7 @@ static void a_draining_server_answers_what_runs_and_takes_nothing_new(void **sta
                "[  50] server > GOAWAY DRAINING\n"
                "[  55] client > REQUEST 2 attempt 1 watermark 1\n"
                "[  60] client < GOAWAY\n"
-               "[  60] client WARNING: GOAWAY: the server is draining ()\n"
+               "[  60] client WARNING: GOAWAY: the server is draining\n"
                "[  65] server < REQUEST 2 attempt 1\n"
                "[  65] server > RESPONSE 2 attempt 1 UNAVAILABLE DRAINING NOT_RUN\n"
                "[  75] client < RESPONSE 2 attempt 1\n"
