@@ -265,8 +265,11 @@ const char *sure__client_on_goaway(struct sure__client *client, struct sure__lin
   const char *text = goaway_text(frame->goaway.reason);
   bool is_drain =
       frame->goaway.reason == SURE__GOAWAY_DRAINING || frame->goaway.reason == SURE__GOAWAY_MAX_AGE;
-  sure__log_queue(&client->log, is_drain ? SURE_LOG_INFO : SURE_LOG_WARNING, "GOAWAY: %s (%.*s)",
-                  text, (int)frame->goaway.text.len, (const char *)frame->goaway.text.data);
+  struct sure_bytes why = frame->goaway.text;
+  bool is_explained = why.len > 0;
+  sure__log_queue(&client->log, is_drain ? SURE_LOG_INFO : SURE_LOG_WARNING, "GOAWAY: %s%s%.*s%s",
+                  text, is_explained ? " (" : "", (int)why.len, (const char *)why.data,
+                  is_explained ? ")" : "");
   if (is_drain && link->state == SURE__LINK_ATTACHED) {
     sure__client_drain_link(client, link,
                             now_ms); /* the pump drops it when nothing is left on it */

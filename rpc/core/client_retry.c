@@ -11,7 +11,7 @@ static bool is_size_related(const struct sure__answer *answer) {
 /* The server says that it has not looked at the attempt, and not when to come again. */
 static bool is_untouched(const struct sure__answer *answer) {
   return answer->not_run && answer->retry_after_ms == 0 &&
-         (answer->reason == SURE_REASON_DRAINING || answer->reason == SURE_REASON_OVERLOADED);
+         (answer->reason == SURE_REASON_DRAINING || answer->reason == SURE_REASON_TOO_MANY_CALLS);
 }
 
 /* An invitation counts, whatever the policy lists; so does the end of an attempt's own time. */

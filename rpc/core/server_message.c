@@ -110,7 +110,7 @@ void sure__message_on_request(struct sure__server *server, struct sure__peer *pe
   }
   if (call == NULL || !take_header(call, frame, now_ms)) {
     sure__answer_refusal(server, peer, frame->sequence, frame->attempt, SURE_RESOURCE_EXHAUSTED,
-                         SURE_REASON_OVERLOADED, SURE__NOT_RUN,
+                         SURE_REASON_TOO_MANY_CALLS, SURE__NOT_RUN,
                          "too many calls on this connection, or memory is short");
     if (call != NULL) {
       sure__call_free(server, call);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "rpc/core/memory.h"
+#include "rpc/core/status.h"
 
 const struct sure__server_config driver_config = {
     .store_id = {{0x5a}},
@@ -41,9 +42,12 @@ static void scripted_submit(struct sure_store *store, struct sure_store_op *cons
   struct driver *driver = ((struct scripted *)(void *)store)->driver;
   for (size_t i = 0; i < count; i++) {
     driver->asked[ops[i]->kind]++;
-    ops[i]->verdict = driver->script[ops[i]->kind];
+    ops[i]->verdict = driver->is_dead ? SURE_STORE_FAILED : driver->script[ops[i]->kind];
     if (ops[i]->verdict == SURE_STORE_PENDING) {
       driver->memory->ops->submit(driver->memory, &ops[i], 1, decided, NULL);
+    }
+    if (driver->watch.decided != NULL && !driver->is_dead) {
+      driver->watch.decided(ops[i]);
     }
   }
   done(user, ops, count);
@@ -69,47 +73,91 @@ static struct sure_store *scripted_open(struct driver *driver) {
 
 /* ---- handlers ---- */
 
+static bool is_kept(const struct sure_record *record) {
+  return record->reason == SURE_REASON_REPLY_LOST ||
+         record->reason == SURE_REASON_REPLY_TOO_LARGE || sure__code_is_recorded(record->code);
+}
+
+static bool join(struct sure_store_op *op, const char *prefix, struct sure_bytes text,
+                 struct sure_bytes *out_bytes) {
+  size_t len = strlen(prefix);
+  uint8_t *bytes = sure_store_op_alloc(op, len + text.len);
+  if (bytes == NULL) {
+    return false;
+  }
+  memcpy(bytes, prefix, len);
+  if (text.len > 0) {
+    memcpy(bytes + len, text.data, text.len);
+  }
+  *out_bytes = (struct sure_bytes){bytes, len + text.len};
+  return true;
+}
+
+/* False: memory is short. */
+static bool make_reply(const struct driver *driver, struct sure_call *call,
+                       struct sure_bytes *out_reply) {
+  if (driver->reply != NULL) {
+    *out_reply = sure__bytes_of(driver->reply);
+    return true;
+  }
+  if (driver->gives_receipts && call->method->table->semantics != SURE_NO_SIDE_EFFECTS) {
+    char receipt[32];
+    (void)snprintf(receipt, sizeof receipt, "receipt %u", driver->apply_count + 1);
+    return join(&call->op, receipt, (struct sure_bytes){0}, out_reply);
+  }
+  return join(&call->op, "re:", call->prepared.reply, out_reply); /* left there by unpack */
+}
+
+static void take_effect(struct driver *driver, const struct sure_call *call) {
+  driver->apply_count += call->method->table->semantics != SURE_NO_SIDE_EFFECTS;
+  if (call->op.record_wanted &&
+      call->op.sequence < sizeof driver->effects / sizeof driver->effects[0]) {
+    driver->effects[call->op.sequence]++;
+  }
+}
+
+/* Of replies that can't be given: what the shell says (rpc/server/run.c, S8). In a transaction, as
+ * it would be with a store that has them, a reply that is too large takes its effect back. */
 static struct sure_record handle(struct driver *driver, struct sure_call *call) {
   driver->run_count++;
   struct sure_record record = {.code = driver->code, .reason = driver->reason};
   if (record.code != SURE_OK) {
     return record;
   }
-  driver->apply_count++;
-  if (call->op.record_wanted &&
-      call->op.sequence < sizeof driver->effects / sizeof driver->effects[0]) {
-    driver->effects[call->op.sequence]++;
+  bool has_reply = make_reply(driver, call, &record.reply);
+  if (call->method->plan.in_store && record.reply.len > call->reply_len_max) {
+    return (struct sure_record){.code = SURE_RESOURCE_EXHAUSTED,
+                                .reason = SURE_REASON_REPLY_TOO_LARGE};
   }
-  struct sure_bytes text = call->prepared.reply; /* left there by unpack */
-  if (driver->reply != NULL) {
-    record.reply = (struct sure_bytes){(const uint8_t *)driver->reply, strlen(driver->reply)};
-    return record;
-  }
-  uint8_t *reply = sure_store_op_alloc(&call->op, text.len + 3);
-  if (reply == NULL) { /* what the shell says of an effect that it can't roll back */
+  take_effect(driver, call);
+  if (!has_reply) {
     record.code = SURE_RESOURCE_EXHAUSTED;
     record.reason = SURE_REASON_REPLY_LOST;
-    return record;
   }
-  memcpy(reply, "re:", 3);
-  memcpy(reply + 3, text.data, text.len);
-  record.reply = (struct sure_bytes){reply, text.len + 3};
   return record;
 }
 
-static bool is_kept(const struct sure_record *record) {
-  return record->reason == SURE_REASON_REPLY_LOST || sure__code_is_recorded(record->code);
+static void tell_of_run(const struct driver *driver, const struct sure_call *call) {
+  if (driver->watch.runs != NULL && !driver->is_dead) {
+    driver->watch.runs(call);
+  }
 }
 
 static bool run_in_store(void *user, struct sure_store_op *op, void *transaction,
                          struct sure_record *out_record) {
+  struct sure_call *call = sure__container_of(op, struct sure_call, op);
   (void)transaction;
-  *out_record = handle(user, sure__container_of(op, struct sure_call, op));
+  tell_of_run(user, call);
+  *out_record = handle(user, call);
   return is_kept(out_record);
 }
 
 static void run_outside(struct driver *driver, struct sure_call *call) {
-  call->op.record = handle(driver, call);
+  if (driver->is_dead) { /* nothing came of it, and nobody will hear this */
+    call->op.record = (struct sure_record){.code = SURE_UNAVAILABLE};
+  } else {
+    call->op.record = handle(driver, call);
+  }
   call->is_unrecorded = !is_kept(&call->op.record);
   sure__server_run_done(&driver->server, call);
 }
@@ -150,6 +198,23 @@ static void submit_call(struct driver *driver, struct sure_call *call) {
   sure__server_store_done(&driver->server, op, driver->now_ms);
 }
 
+static void begin_run(struct driver *driver, struct sure_call *call) {
+  tell_of_run(driver, call);
+  if (driver->holds_runs) {
+    sure__list_append(&driver->held_runs, &call->link);
+  } else {
+    run_outside(driver, call);
+  }
+}
+
+static void commit_or_hold(struct driver *driver, struct sure_call *call) {
+  if (driver->holds_commits && call->op.kind != SURE_STORE_INTENT) {
+    sure__list_append(&driver->held_calls, &call->link);
+  } else {
+    submit_call(driver, call);
+  }
+}
+
 static struct client *client_of(struct sure__list *dirty) {
   return sure__container_of(sure__container_of(dirty, struct sure__peer, dirty), struct client,
                             peer);
@@ -172,11 +237,7 @@ static bool work_once(struct driver *driver) {
     return true;
   }
   if ((link = sure__list_pop(&actions->runs)) != NULL) {
-    if (driver->holds_runs) {
-      sure__list_append(&driver->held_runs, link);
-    } else {
-      run_outside(driver, sure__container_of(link, struct sure_call, link));
-    }
+    begin_run(driver, sure__container_of(link, struct sure_call, link));
     return true;
   }
   if (driver->holds_store) {
@@ -189,7 +250,7 @@ static bool work_once(struct driver *driver) {
     return true;
   }
   if ((link = sure__list_pop(&actions->calls)) != NULL) {
-    submit_call(driver, sure__container_of(link, struct sure_call, link));
+    commit_or_hold(driver, sure__container_of(link, struct sure_call, link));
     return true;
   }
   return false;
@@ -201,13 +262,17 @@ void driver_work(struct driver *driver) {
 }
 
 void driver_release_runs(struct driver *driver) {
+  struct sure__list *link;
   driver->holds_runs = false;
-  sure__list_move_all(&driver->server.actions.runs, &driver->held_runs);
+  while ((link = sure__list_pop(&driver->held_runs)) != NULL) {
+    run_outside(driver, sure__container_of(link, struct sure_call, link));
+  }
   driver_work(driver);
 }
 
 void driver_release_store(struct driver *driver) {
   driver->holds_store = false;
+  driver->holds_commits = false;
   sure__list_move_all(&driver->server.actions.tasks, &driver->held_tasks);
   sure__list_move_all(&driver->server.actions.calls, &driver->held_calls);
   driver_work(driver);
@@ -226,61 +291,96 @@ void driver_advance(struct driver *driver, uint64_t ms) {
 
 /* ---- set-up ---- */
 
-static void add_methods(struct driver *driver) {
-  static const struct {
-    const char *name;
-    enum sure_semantics semantics;
-    enum sure_run_mode mode;
-  } plans[DRIVER_METHODS] = {
-      [DRIVER_IN_STORE] = {"t.T/InStore", SURE_EXACTLY_ONCE, SURE_RUN_TX},
-      [DRIVER_CLAIMS] = {"t.T/Claims", SURE_EXACTLY_ONCE, SURE_RUN_POOL},
-      [DRIVER_KEYED] = {"t.T/Keyed", SURE_EXACTLY_ONCE, SURE_RUN_POOL},
-      [DRIVER_READ] = {"t.T/Read", SURE_NO_SIDE_EFFECTS, SURE_RUN_POOL},
-      [DRIVER_ALO] = {"t.T/AtLeastOnce", SURE_AT_LEAST_ONCE, SURE_RUN_POOL},
-      [DRIVER_ALO_IN_STORE] = {"t.T/AtLeastOnceInStore", SURE_AT_LEAST_ONCE, SURE_RUN_TX},
-      [DRIVER_EXTERNAL] = {"t.T/External", SURE_EXACTLY_ONCE, SURE_RUN_EXTERNAL},
-  };
-  enum sure_run_mode modes[DRIVER_METHODS];
-  sure_handler_fn *trampolines[DRIVER_METHODS] = {0};
-  for (int i = 0; i < DRIVER_METHODS; i++) {
+static const struct driver_plan own_plans[DRIVER_METHODS] = {
+    [DRIVER_IN_STORE] = {"t.T/InStore", SURE_EXACTLY_ONCE, SURE_RUN_TX},
+    [DRIVER_CLAIMS] = {"t.T/Claims", SURE_EXACTLY_ONCE, SURE_RUN_POOL},
+    [DRIVER_KEYED] = {"t.T/Keyed", SURE_EXACTLY_ONCE, SURE_RUN_POOL, .is_keyed = true},
+    [DRIVER_READ] = {"t.T/Read", SURE_NO_SIDE_EFFECTS, SURE_RUN_POOL},
+    [DRIVER_ALO] = {"t.T/AtLeastOnce", SURE_AT_LEAST_ONCE, SURE_RUN_POOL},
+    [DRIVER_ALO_IN_STORE] = {"t.T/AtLeastOnceInStore", SURE_AT_LEAST_ONCE, SURE_RUN_TX},
+    [DRIVER_EXTERNAL] = {"t.T/External", SURE_EXACTLY_ONCE, SURE_RUN_EXTERNAL},
+};
+
+static void add_methods(struct driver *driver, const struct driver_plan *plans, size_t count) {
+  assert_true(count <= DRIVER_METHODS_MAX);
+  enum sure_run_mode modes[DRIVER_METHODS_MAX];
+  sure_handler_fn *trampolines[DRIVER_METHODS_MAX] = {0};
+  for (size_t i = 0; i < count; i++) {
     driver->methods[i] =
         (struct sure_method){.full_name = plans[i].name,
                              .id = XXH3_64bits(plans[i].name, strlen(plans[i].name)),
                              .semantics = plans[i].semantics,
-                             .key_field = i == DRIVER_KEYED ? 1 : 0};
+                             .key_field = plans[i].is_keyed ? 1 : 0};
     modes[i] = plans[i].mode;
   }
-  struct sure_service service = {.abi = SURE_ABI,
-                                 .full_name = "t.T",
-                                 .methods = driver->methods,
-                                 .method_count = DRIVER_METHODS};
+  struct sure_service service = {
+      .abi = SURE_ABI, .full_name = "t.T", .methods = driver->methods, .method_count = count};
   const char *problem;
   const struct sure_method *method;
   assert_int_equal(SURE_OK, sure__registry_add(&driver->registry, &service, modes, trampolines,
                                                NULL, NULL, driver->memory, &problem, &method));
 }
 
-void driver_init(struct driver *driver, const struct sure__server_config *config) {
-  *driver = (struct driver){.now_ms = 1000};
+static void open_store(struct driver *driver) {
   struct sure_memory_store_options options = {.allow_volatile_keys = true};
   assert_int_equal(SURE_OK, sure_memory_store_open(&options, &driver->memory));
   driver->store = scripted_open(driver);
+}
+
+static void free_store(struct driver *driver) {
+  sure_store_free(driver->store);
+  sure_store_free(driver->memory);
+}
+
+static void start(struct driver *driver) {
   sure__list_init(&driver->held_runs);
   sure__list_init(&driver->held_calls);
   sure__list_init(&driver->held_tasks);
-  sure__registry_init(&driver->registry);
-  add_methods(driver);
-  assert_true(sure__server_init(&driver->server, config, &driver->registry, driver->now_ms));
+  assert_true(
+      sure__server_init(&driver->server, &driver->config, &driver->registry, driver->now_ms));
 }
 
-void driver_fini(struct driver *driver) {
+static void stop(struct driver *driver) {
   driver_release_runs(driver);
   driver_release_store(driver);
   assert_true(sure__server_is_idle(&driver->server));
   sure__server_fini(&driver->server);
+}
+
+void driver_init_with(struct driver *driver, const struct sure__server_config *config,
+                      const struct driver_plan *plans, size_t count) {
+  *driver = (struct driver){.now_ms = 1000, .config = *config};
+  open_store(driver);
+  sure__registry_init(&driver->registry);
+  add_methods(driver, plans, count);
+  start(driver);
+}
+
+void driver_init(struct driver *driver, const struct sure__server_config *config) {
+  driver_init_with(driver, config, own_plans, DRIVER_METHODS);
+}
+
+void driver_fini(struct driver *driver) {
+  stop(driver);
   sure__registry_fini(&driver->registry);
-  sure_store_free(driver->store);
-  sure_store_free(driver->memory);
+  free_store(driver);
+}
+
+void driver_bury(struct driver *driver) {
+  driver->is_dead = true;
+  driver_release_runs(driver);
+  driver_release_store(driver);
+}
+
+void driver_restart(struct driver *driver, bool forgets) {
+  stop(driver);
+  if (forgets) {
+    free_store(driver);
+    open_store(driver);
+    driver->config.store_id.bytes[3]++;
+  }
+  driver->is_dead = false;
+  start(driver);
 }
 
 /* ---- clients ---- */

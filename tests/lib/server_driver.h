@@ -9,6 +9,15 @@
 #include "rpc/core/frame.h"
 #include "rpc/core/server.h"
 
+/* A method as it is served. */
+struct driver_plan {
+  const char *name; /* "package.Service/Method" */
+  enum sure_semantics semantics;
+  enum sure_run_mode mode;
+  bool is_keyed;
+};
+
+/* What is served unless a test brings plans of its own. */
 enum driver_method {
   DRIVER_IN_STORE, /* EXACTLY_ONCE, TX */
   DRIVER_CLAIMS,   /* EXACTLY_ONCE, POOL: an intent, the run, its end */
@@ -20,22 +29,36 @@ enum driver_method {
   DRIVER_METHODS,
 };
 
+enum { DRIVER_METHODS_MAX = 8 };
+
+/* Someone who looks on; either may be NULL. They are called from within the driver's work, and may
+ * do nothing to it but lose connections and let its process die. */
+struct driver_watch {
+  void (*runs)(const struct sure_call *call);      /* its handler begins */
+  void (*decided)(const struct sure_store_op *op); /* the store has; the engine does not know */
+};
+
 struct driver {
   struct sure_store *store; /* answers of the script first, then the memory store's */
   struct sure_store *memory;
   struct sure__registry registry;
-  struct sure_method methods[DRIVER_METHODS];
+  struct sure_method methods[DRIVER_METHODS_MAX];
+  struct sure__server_config config;
   struct sure__server server;
+  struct driver_watch watch;
   uint64_t now_ms;
 
   enum sure_code code; /* what handlers return from now on */
   enum sure_reason reason;
   const char *reply;    /* what they reply; NULL: "re:" and the payload */
+  bool gives_receipts;  /* they reply "receipt N", the Nth effect's, unless they only read */
   unsigned run_count;   /* handlers that ran */
   unsigned apply_count; /* those that returned OK: the effects */
   unsigned effects[16]; /* those of EXACTLY_ONCE methods, by sequence number if it is small */
   bool holds_runs;      /* runs outside of the store wait for driver_release_runs */
   bool holds_store;     /* ops wait for driver_release_store */
+  bool holds_commits;   /* the same, for those that write a record: CALL and COMPLETE */
+  bool is_dead;         /* it reaches the store no more, and no handler runs; driver_bury follows */
   struct sure__list held_runs;
   struct sure__list held_calls;
   struct sure__list held_tasks;
@@ -60,7 +83,16 @@ struct client {
 extern const struct sure__server_config driver_config;
 
 void driver_init(struct driver *driver, const struct sure__server_config *config);
+/* The same, to serve `count` other methods, at most DRIVER_METHODS_MAX. */
+void driver_init_with(struct driver *driver, const struct sure__server_config *config,
+                      const struct driver_plan *plans, size_t count);
 void driver_fini(struct driver *driver);
+/* The server's process has died, all its connections were lost: what it had under way is gone, its
+ * handlers too, without a word to the store. */
+void driver_bury(struct driver *driver);
+/* After that, or when it has nothing to do: another process of it, with the same store or, if it
+ * `forgets`, with an empty one, which has another id (S2). */
+void driver_restart(struct driver *driver, bool forgets);
 /* Do what the engine wants, until it wants nothing more that is not held. */
 void driver_work(struct driver *driver);
 void driver_advance(struct driver *driver, uint64_t ms);

@@ -28,7 +28,7 @@ static void untouched_attempt_is_sent_again_at_once_and_for_nothing(void **state
   story_attach(&story);
   struct sure__client_call *call = story_start_with(&story, &charge, 10000, 2);
   story_expect_request(&story, 1, 1);
-  story_refuse(&story, 1, 1, SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED, SURE__NOT_RUN);
+  story_refuse(&story, 1, 1, SURE_RESOURCE_EXHAUSTED, SURE_REASON_TOO_MANY_CALLS, SURE__NOT_RUN);
   story_pass(&story, 0);
   story_expect_request(&story, 1, 2);
   story_refuse(&story, 1, 2, SURE_UNAVAILABLE, SURE_REASON_NONE, SURE__ROLLED_BACK);
@@ -46,10 +46,10 @@ static void second_untouched_attempt_follows_the_policy(void **state) {
   story_attach(&story);
   struct sure__client_call *call = story_start(&story, &charge);
   story_expect_request(&story, 1, 1);
-  story_refuse(&story, 1, 1, SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED, SURE__NOT_RUN);
+  story_refuse(&story, 1, 1, SURE_RESOURCE_EXHAUSTED, SURE_REASON_TOO_MANY_CALLS, SURE__NOT_RUN);
   story_pass(&story, 0);
   story_expect_request(&story, 1, 2);
-  story_refuse(&story, 1, 2, SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED, SURE__NOT_RUN);
+  story_refuse(&story, 1, 2, SURE_RESOURCE_EXHAUSTED, SURE_REASON_TOO_MANY_CALLS, SURE__NOT_RUN);
   struct sure__end end = story_ended(&story, call); /* whose list does not have that code */
   assert_int_equal(end.code, SURE_RESOURCE_EXHAUSTED);
   assert_int_equal(end.outcome, SURE_NOT_APPLIED);

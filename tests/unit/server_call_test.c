@@ -258,7 +258,7 @@ static void a_connection_has_so_many_calls_and_no_more(void **state) {
   }
   client_expect_silence(&a);
   client_call(&a, DRIVER_CLAIMS, max + 1, "x");
-  client_expect_response(&a, max + 1, SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED,
+  client_expect_response(&a, max + 1, SURE_RESOURCE_EXHAUSTED, SURE_REASON_TOO_MANY_CALLS,
                          SURE__NOT_RUN);
   driver_release_runs(&driver);
   assert_int_equal(max, driver.run_count);
