@@ -90,11 +90,36 @@ static struct sure__refusal pack(const struct order *order, struct sure__client_
   return no_refusal;
 }
 
+static struct sure__refusal set_metadata(const struct order *order,
+                                         struct sure__client_call *call) {
+  const struct sure_call_options *options = order->options;
+  const char *traceparent = options->traceparent;
+  if (traceparent == NULL && options->parent != NULL) {
+    traceparent = sure_call_traceparent(options->parent);
+  }
+  if (traceparent == NULL && options->metadata == NULL) {
+    return no_refusal;
+  }
+  if (traceparent != NULL && strlen(traceparent) > SURE__TRACEPARENT_LEN_MAX) {
+    return sure__refuse(SURE_INVALID_ARGUMENT, "the trace context is over 256 bytes");
+  }
+  struct sure__meta meta;
+  sure__meta_init(&meta, &call->arena);
+  meta.traceparent = traceparent;
+  if (options->metadata != NULL) {
+    meta.pairs = *options->metadata;
+  }
+  return sure__meta_pack(&meta, &call->arena, &call->metadata) ? no_refusal : refuse_for_memory();
+}
+
 static struct sure__refusal fill_in(const struct order *order, struct sure__client_call *call) {
   call->method = order->method;
   struct sure__refusal refusal = set_times(order, call);
   if (refusal.text == NULL && order->request != NULL) {
     refusal = set_key(order, call);
+  }
+  if (refusal.text == NULL && order->request != NULL) {
+    refusal = set_metadata(order, call);
   }
   if (refusal.text == NULL && order->request != NULL) {
     refusal = pack(order, call);

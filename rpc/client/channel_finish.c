@@ -147,7 +147,7 @@ static void act(struct todo *todo) {
 }
 
 static void run_completions(struct todo *todo) {
-  struct sure_status status;
+  struct sure_status status = {0};
   struct sure_channel *before = completing;
   completing = todo->channel;
   sure__callback_enter();
@@ -157,6 +157,7 @@ static void run_completions(struct todo *todo) {
   }
   sure__callback_leave();
   completing = before;
+  sure__status_fini(&status);
 }
 
 static void recycle(struct sure_channel *channel, struct todo *todo) {

@@ -138,8 +138,8 @@ void sure__client_end_drained(struct sure__client *client, uint64_t now_ms) {
 /* ---- keepalive ---- */
 
 /* It begins with something that has an answer, and ends when all is answered; the timer is set late
- * and looks back. What was given up unanswered still counts, until anything is heard: short calls on
- * a dead connection would never find out otherwise. */
+ * and looks back. What was given up unanswered still counts, until anything is heard: short calls
+ * on a dead connection would never find out otherwise. */
 void sure__client_watch(struct sure__client *client, struct sure__link *link, uint64_t now_ms) {
   if (link->asked_ms == 0) {
     link->asked_ms = now_ms;

@@ -59,6 +59,9 @@ static const char *decode_parts(const uint8_t *data, size_t len, struct sure__fr
   if (fixed_len > body_len || metadata_len > body_len - fixed_len) {
     return "frame shorter than its parts";
   }
+  if (metadata_len > SURE__METADATA_LEN_MAX) {
+    return "metadata over its limit";
+  }
   if (!is_first && metadata_len != 0) {
     return "metadata in a continued message";
   }

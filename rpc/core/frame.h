@@ -14,6 +14,7 @@
 
 #define SURE__FRAME_LEN_MAX        65536u
 #define SURE__FRAME_HEADER_LEN     32u
+#define SURE__METADATA_LEN_MAX     (44u * 1024) /* of the metadata part of a frame */
 #define SURE__ACK_RANGES_MAX       4001u
 #define SURE__PROTOCOL_VERSION     1u
 #define SURE__RETRY_AFTER_NEVER_MS UINT32_MAX

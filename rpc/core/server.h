@@ -26,6 +26,7 @@
 #include "rpc/core/frame.h"
 #include "rpc/core/index.h"
 #include "rpc/core/list.h"
+#include "rpc/core/metadata.h"
 #include "rpc/core/registry.h"
 #include "rpc/core/timers.h"
 
@@ -128,20 +129,25 @@ struct sure_call {
   uint32_t attempt;             /* that started it */
   uint32_t reply_len_max;
   struct sure__arena arena;
-  struct sure_bytes payload; /* valid until the end of the batch it came in */
-  uint8_t *assembled;        /* the same bytes while they gather */
+  struct sure_bytes payload;  /* valid until the end of the batch it came in */
+  struct sure_bytes metadata; /* the request's, as it came */
+  uint8_t *assembled;         /* the same bytes while they gather */
   size_t assembled_len;
 
   /* What the shell and the handler work with. */
   void *transaction; /* of the store, during the run */
   ProtobufCMessage *request;
-  char *message; /* of sure_call_fail */
+  struct sure__meta *request_meta; /* NULL: there is none */
+  struct sure__meta *reply_meta;   /* NULL: the handler has added none yet */
+  char *message;                   /* of sure_call_fail */
+  uint32_t retry_after_ms;         /* of sure_call_retry_after; 0: it said nothing */
   sure_apply_fn *apply;
   void *apply_user;
   ProtobufCMessage *prepared_reply; /* what a PREPARE handler's first phase left */
-  struct sure_record prepared;      /* its result when it has no second phase */
-  bool is_unrecorded;               /* the result in op.record is not to be kept (S17) */
-  uint32_t child_count;             /* calls that the handler made (S14) */
+  struct sure__meta *prepared_meta;
+  struct sure_record prepared; /* its result when it has no second phase */
+  bool is_unrecorded;          /* the result in op.record is not to be kept (S17) */
+  uint32_t child_count;        /* calls that the handler made (S14) */
 };
 
 /* Everything else that a store is asked. The shell fills in op.now_ms (S11). */

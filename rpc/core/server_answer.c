@@ -6,6 +6,7 @@
 
 struct answer {
   struct sure__result result;
+  struct sure_bytes metadata;
   struct sure_bytes reply;
   unsigned flags;
   bool is_silent; /* nothing may be said: the connections of all who wait are closed (S20) */
@@ -26,6 +27,7 @@ static struct answer refusal(enum sure_code code, enum sure_reason reason, unsig
 static struct answer from_record(const struct sure_record *record, unsigned flags) {
   return (struct answer){
       .result = {.code = record->code, .reason = record->reason, .text = record->message},
+      .metadata = record->metadata,
       .reply = record->reply,
       .flags = flags,
   };
@@ -39,7 +41,9 @@ static struct answer from_unrecorded(const struct sure_call *call) {
   bool is_undone =
       record->code != SURE_OK && (!stands || SURE__MUTANT(ROLLED_BACK_THOUGH_IT_STANDS));
   bool rolled_back = is_undone && (plan->in_store || plan->claims);
-  return from_record(record, rolled_back ? SURE__ROLLED_BACK : 0);
+  struct answer answer = from_record(record, rolled_back ? SURE__ROLLED_BACK : 0);
+  answer.result.retry_after_ms = record->code != SURE_OK ? call->retry_after_ms : 0;
+  return answer;
 }
 
 static struct answer from_verdict(const struct sure_call *call) {
@@ -108,6 +112,7 @@ static void send(struct sure__server *server, struct sure__peer *peer, uint64_t 
                                         .flags = (uint16_t)answer->flags,
                                         .sequence = sequence,
                                         .attempt = attempt,
+                                        .metadata = answer->metadata,
                                         .payload = answer->reply,
                                         .response = answer->result});
   count(server, answer);

@@ -84,7 +84,8 @@ static bool take_header(struct sure_call *call, const struct sure__frame *frame,
   call->attempt = frame->attempt;
   atomic_store(&call->deadline_ms, now_ms + frame->request.timeout_ms);
   call->payload = frame->payload;
-  return sure__arena_copy(&call->arena, frame->request.key, &call->op.key);
+  return sure__arena_copy(&call->arena, frame->request.key, &call->op.key) &&
+         sure__arena_copy(&call->arena, frame->metadata, &call->metadata);
 }
 
 void sure__message_on_request(struct sure__server *server, struct sure__peer *peer,

@@ -7,19 +7,20 @@ enum { NOT_YET_RETRY_AFTER_MS = 20 };
 
 static void send_settled(struct sure__server *server, struct sure__peer *peer, uint64_t nonce,
                          unsigned flags, const struct sure__settled_body *body,
-                         struct sure_bytes reply) {
+                         const struct sure_record *record) {
   sure__peer_send(server, peer,
                   &(struct sure__frame){.type = SURE__SETTLED,
                                         .flags = (uint16_t)flags,
                                         .sequence = nonce,
-                                        .payload = reply,
+                                        .metadata = record->metadata,
+                                        .payload = record->reply,
                                         .settled = *body});
 }
 
 static void send_not_yet(struct sure__server *server, struct sure__peer *peer, uint64_t nonce) {
   struct sure__settled_body body = {.verdict = SURE__SETTLED_NOT_YET,
                                     .result = {.retry_after_ms = NOT_YET_RETRY_AFTER_MS}};
-  send_settled(server, peer, nonce, 0, &body, (struct sure_bytes){0});
+  send_settled(server, peer, nonce, 0, &body, &(struct sure_record){0});
 }
 
 void sure__settle_on_frame(struct sure__server *server, struct sure__peer *peer,
@@ -85,19 +86,18 @@ void sure__settle_answer(struct sure__server *server, struct sure__task *task) {
     return;
   }
   struct sure__settled_body body = {.verdict = (uint8_t)verdict};
-  struct sure_bytes reply = {0};
+  struct sure_record record = {0};
   unsigned flags = 0;
   if (verdict == SURE__SETTLED_RECORD) {
-    const struct sure_record *record = &task->op.record;
-    body.result = (struct sure__result){
-        .code = record->code, .reason = record->reason, .text = record->message};
-    reply = record->reply;
+    record = task->op.record;
+    body.result =
+        (struct sure__result){.code = record.code, .reason = record.reason, .text = record.message};
     flags = SURE__RECORDED;
-    if (reply.len > peer->message_len_max) {
+    if (record.reply.len > peer->message_len_max) {
       body.result.code = SURE_RESOURCE_EXHAUSTED;
       body.result.reason = SURE_REASON_REPLY_LOST;
-      reply = (struct sure_bytes){0};
+      record.reply = (struct sure_bytes){0};
     }
   }
-  send_settled(server, peer, task->nonce, flags, &body, reply);
+  send_settled(server, peer, task->nonce, flags, &body, &record);
 }

@@ -5,6 +5,8 @@
 #include <sure/status.h>
 #include <sure/store.h>
 
+#include "rpc/core/metadata.h"
+
 /* How a call ended, as the client engine says it: views instead of copies. */
 struct sure__end {
   enum sure_code code;
@@ -23,9 +25,15 @@ struct sure__end {
 };
 
 struct sure_status {
-  struct sure__end end; /* without views */
+  struct sure__end end; /* its views are into `arena` */
   char message[SURE_STATUS_MESSAGE_LEN_MAX + 1];
+  bool has_extras; /* in these two */
+  struct sure__arena arena;
+  struct sure__meta meta;
 };
+
+/* Of one that is part of something else: what it took beside. */
+void sure__status_fini(struct sure_status *status);
 
 /* A view of a text, without its end. */
 struct sure_bytes sure__bytes_of(const char *text);

@@ -53,6 +53,66 @@ enum sure_code sure_call_fail(struct sure_call *call, enum sure_code code, const
   return code;
 }
 
+void sure_call_retry_after(struct sure_call *call, uint32_t ms) {
+  call->retry_after_ms = ms == 0 ? 1 : ms; /* 0 says nothing on the wire */
+}
+
+/* ---- metadata ---- */
+
+static struct sure__meta *reply_meta(struct sure_call *call) {
+  if (call->reply_meta == NULL) {
+    struct sure__meta *meta = sure__arena_alloc(&call->arena, sizeof *meta);
+    if (meta != NULL) {
+      sure__meta_init(meta, &call->arena);
+    }
+    call->reply_meta = meta;
+  }
+  return call->reply_meta;
+}
+
+enum sure_code sure_call_add_detail(struct sure_call *call, const char *type_url,
+                                    struct sure_bytes value) {
+  struct sure__meta *meta = reply_meta(call);
+  return meta == NULL ? SURE_RESOURCE_EXHAUSTED
+                      : sure__meta_add_detail(meta, &call->arena, type_url, value);
+}
+
+enum sure_code sure_call_add_detail_message(struct sure_call *call,
+                                            const ProtobufCMessage *message) {
+  char url[SURE__TYPE_URL_LEN_MAX];
+  int len = snprintf(url, sizeof url, "type.googleapis.com/%s", message->descriptor->name);
+  size_t size = protobuf_c_message_get_packed_size(message);
+  if (len < 0 || (size_t)len >= sizeof url) {
+    return SURE_INVALID_ARGUMENT;
+  }
+  uint8_t *bytes = size > SURE__DETAILS_LEN_MAX ? NULL : sure__arena_alloc(&call->arena, size + 1);
+  if (bytes == NULL) {
+    return SURE_RESOURCE_EXHAUSTED;
+  }
+  protobuf_c_message_pack(message, bytes);
+  return sure_call_add_detail(call, url, (struct sure_bytes){bytes, size});
+}
+
+const struct sure_metadata *sure_call_metadata(const struct sure_call *call) {
+  return call->request_meta == NULL ? NULL : &call->request_meta->pairs;
+}
+
+struct sure_metadata *sure_call_initial_metadata(struct sure_call *call) {
+  struct sure__meta *meta = reply_meta(call);
+  return meta == NULL ? NULL : &meta->pairs;
+}
+
+struct sure_metadata *sure_call_trailing_metadata(struct sure_call *call) {
+  struct sure__meta *meta = reply_meta(call);
+  return meta == NULL ? NULL : &meta->trailing;
+}
+
+const char *sure_call_traceparent(const struct sure_call *call) {
+  return call->request_meta == NULL ? NULL : call->request_meta->traceparent;
+}
+
+/* ---- the call itself ---- */
+
 uint32_t sure_call_time_left_ms(const struct sure_call *call) {
   uint64_t deadline_ms = atomic_load(&call->deadline_ms);
   uint64_t now_ms = sure__clock_ms();

@@ -53,7 +53,33 @@ static bool take_key(struct sure_call *call) {
   return true;
 }
 
+/* Mostly there is none. */
+static bool unpack_metadata(struct sure_call *call) {
+  if (call->metadata.len == 0) {
+    return true;
+  }
+  struct sure__meta *meta = sure__arena_alloc(&call->arena, sizeof *meta);
+  enum sure__meta_result result = SURE__META_NO_MEMORY;
+  if (meta != NULL) {
+    sure__meta_init(meta, &call->arena);
+    result = sure__meta_unpack(meta, &call->arena, call->metadata);
+  }
+  call->request_meta = meta;
+  switch (result) {
+  case SURE__META_OK:
+    return true;
+  case SURE__META_MALFORMED:
+    return refuse(call, SURE_INTERNAL, SURE_REASON_UNPARSABLE, "the metadata is malformed");
+  case SURE__META_NO_MEMORY:
+    break;
+  }
+  return refuse(call, SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED, "memory is short");
+}
+
 bool sure__call_unpack(struct sure_call *call) {
+  if (!unpack_metadata(call)) {
+    return false;
+  }
   const ProtobufCMessageDescriptor *descriptor = call->method->table->request;
   if (!sure__message_check(descriptor, call->payload)) {
     return refuse(call, SURE_INTERNAL, SURE_REASON_UNPARSABLE,
@@ -75,11 +101,18 @@ bool sure__call_unpack(struct sure_call *call) {
 
 /* ---- the run ---- */
 
+/* False when memory is short. */
+static bool pack_metadata(struct sure_call *call, struct sure_bytes *out_bytes) {
+  return call->reply_meta == NULL || sure__meta_pack(call->reply_meta, &call->arena, out_bytes);
+}
+
+/* Without memory for its metadata, a failure is still a failure. */
 static struct sure_record failure(struct sure_call *call, enum sure_code code) {
   struct sure_record record = {.code = code};
   if (call->message != NULL) {
     record.message = text_bytes(call->message);
   }
+  (void)pack_metadata(call, &record.metadata);
   return record;
 }
 
@@ -95,10 +128,11 @@ static struct sure_record pack_reply(struct sure_call *call, const ProtobufCMess
                                      bool effect_stands, bool *out_recorded) {
   size_t len = protobuf_c_message_get_packed_size(reply);
   bool is_too_large = len > call->reply_len_max;
+  struct sure_bytes metadata = {0};
   uint8_t *bytes = is_too_large ? NULL : sure__arena_alloc(&call->arena, len);
-  if (bytes != NULL) {
+  if (bytes != NULL && pack_metadata(call, &metadata)) {
     protobuf_c_message_pack(reply, bytes);
-    return (struct sure_record){.code = SURE_OK, .reply = {bytes, len}};
+    return (struct sure_record){.code = SURE_OK, .reply = {bytes, len}, .metadata = metadata};
   }
   /* A reply that is too large would be as large the next time (S8). */
   *out_recorded = is_too_large || effect_stands;
@@ -123,6 +157,23 @@ static ProtobufCMessage *new_reply(struct sure_call *call) {
   return reply;
 }
 
+/* What an earlier run has left goes; what the first phase said stays. False when memory is short.
+ */
+static bool begin_meta(struct sure_call *call) {
+  call->message = NULL;
+  call->retry_after_ms = 0;
+  call->reply_meta = NULL;
+  if (call->prepared_meta == NULL) {
+    return true;
+  }
+  struct sure__meta *meta = sure__arena_alloc(&call->arena, sizeof *meta);
+  if (meta != NULL) {
+    *meta = *call->prepared_meta;
+  }
+  call->reply_meta = meta;
+  return meta != NULL;
+}
+
 static enum sure_code invoke(struct sure_call *call, ProtobufCMessage *reply) {
   if (call->apply != NULL) {
     return call->apply(call->apply_user, call, reply);
@@ -134,11 +185,10 @@ static enum sure_code invoke(struct sure_call *call, ProtobufCMessage *reply) {
 /* Runs the handler once. `*out_recorded`: a status that is not OK is to be kept. */
 static struct sure_record run_once(struct sure_call *call, void *transaction, bool *out_recorded) {
   ProtobufCMessage *reply = new_reply(call);
-  if (reply == NULL) {
+  if (reply == NULL || !begin_meta(call)) {
     *out_recorded = false;
     return local_failure(SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED, "memory is short");
   }
-  call->message = NULL;
   call->child_count = 0;
   call->transaction = transaction;
   enum sure_code code = invoke(call, reply);
@@ -155,6 +205,7 @@ static struct sure_record run_once(struct sure_call *call, void *transaction, bo
   }
   if (call->step == SURE__CALL_PREPARES && call->apply != NULL) {
     call->prepared_reply = reply;
+    call->prepared_meta = call->reply_meta;
     return (struct sure_record){.code = SURE_OK};
   }
   bool effect_stands = transaction == NULL && call->step != SURE__CALL_PREPARES;

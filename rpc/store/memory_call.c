@@ -41,8 +41,10 @@ static enum sure_store_verdict replay(struct sure_store_op *op, const struct sur
     return SURE_STORE_REPLAYED;
   }
   struct sure_bytes message = {.data = kept->bytes, .len = kept->message_len};
-  struct sure_bytes reply = {.data = kept->bytes + kept->message_len, .len = kept->reply_len};
+  struct sure_bytes metadata = {.data = message.data + message.len, .len = kept->metadata_len};
+  struct sure_bytes reply = {.data = metadata.data + metadata.len, .len = kept->reply_len};
   bool copied = sure_store_op_copy(op, message, &op->record.message) &&
+                sure_store_op_copy(op, metadata, &op->record.metadata) &&
                 sure_store_op_copy(op, reply, &op->record.reply);
   return copied ? SURE_STORE_REPLAYED : SURE_STORE_FULL;
 }

@@ -85,31 +85,37 @@ void sure__stored_session_stamp(struct sure__stored_sessions *sessions,
   sure__list_append(list_of(sessions, session->fenced), &session->link);
 }
 
-static size_t kept_size(size_t message_len, size_t reply_len) {
-  return sizeof(struct sure__kept) + message_len + reply_len;
+static size_t kept_size(size_t message_len, size_t metadata_len, size_t reply_len) {
+  return sizeof(struct sure__kept) + message_len + metadata_len + reply_len;
+}
+
+static uint8_t *put(uint8_t *place, struct sure_bytes bytes) {
+  if (bytes.len > 0) {
+    memcpy(place, bytes.data, bytes.len);
+  }
+  return place + bytes.len;
 }
 
 /* A copy with one reference; NULL when the limit is reached or memory is short. */
 static struct sure__kept *take_kept(struct sure__pool *pool, const struct sure_record *record) {
-  struct sure__kept *kept =
-      sure__pool_take(pool, kept_size(record->message.len, record->reply.len));
+  struct sure__kept *kept = sure__pool_take(
+      pool, kept_size(record->message.len, record->metadata.len, record->reply.len));
   if (kept == NULL) {
     return NULL;
   }
-  *kept = (struct sure__kept){
-      .ref_count = 1, .message_len = (uint32_t)record->message.len, .reply_len = record->reply.len};
-  if (record->message.len > 0) {
-    memcpy(kept->bytes, record->message.data, record->message.len);
-  }
-  if (record->reply.len > 0) {
-    memcpy(kept->bytes + record->message.len, record->reply.data, record->reply.len);
-  }
+  *kept = (struct sure__kept){.ref_count = 1,
+                              .message_len = (uint32_t)record->message.len,
+                              .metadata_len = (uint32_t)record->metadata.len,
+                              .reply_len = record->reply.len};
+  uint8_t *place = put(kept->bytes, record->message);
+  place = put(place, record->metadata);
+  put(place, record->reply);
   return kept;
 }
 
 void sure__kept_unref(struct sure__pool *pool, struct sure__kept *kept) {
   if (kept != NULL && --kept->ref_count == 0) {
-    sure__pool_give(pool, kept, kept_size(kept->message_len, kept->reply_len));
+    sure__pool_give(pool, kept, kept_size(kept->message_len, kept->metadata_len, kept->reply_len));
   }
 }
 

@@ -22,8 +22,9 @@
 struct sure__kept {
   uint32_t ref_count;
   uint32_t message_len;
+  uint32_t metadata_len;
   size_t reply_len;
-  uint8_t bytes[]; /* message, then reply */
+  uint8_t bytes[]; /* message, metadata, reply */
 };
 
 /* A result as it is remembered. Code and reason have their place from the beginning, so that a

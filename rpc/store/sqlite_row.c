@@ -1,11 +1,11 @@
-/* Rows of sure_calls and sure_keys. Both keep the same seven columns first, so that one function
+/* Rows of sure_calls and sure_keys. Both keep the same eight columns first, so that one function
  * reads them and one binds them. */
 #include <time.h>
 
 #include "rpc/core/wire.h"
 #include "rpc/store/sqlite_store.h"
 
-#define ROW_COLUMNS     7
+#define ROW_COLUMNS     8
 #define FINGERPRINT_LEN 16 /* in the database: low, high; little-endian */
 
 static void encode(const struct sure_fingerprint *fingerprint, uint8_t *out) {
@@ -29,7 +29,8 @@ static bool copy_record(sqlite3_stmt *statement, struct sure_store_op *op) {
       .reason = (enum sure_reason)sqlite3_column_int(statement, 4),
   };
   return sure_store_op_copy(op, sure__sqlite_column_bytes(statement, 5), &op->record.message) &&
-         sure_store_op_copy(op, sure__sqlite_column_bytes(statement, 6), &op->record.reply);
+         sure_store_op_copy(op, sure__sqlite_column_bytes(statement, 6), &op->record.reply) &&
+         sure_store_op_copy(op, sure__sqlite_column_bytes(statement, 7), &op->record.metadata);
 }
 
 static bool find(struct sure__sqlite *store, sqlite3_stmt *statement, struct sure_store_op *op,
@@ -98,6 +99,7 @@ static void bind_row(struct sure__sqlite *store, sqlite3_stmt *statement,
   sure__sqlite_bind_int(store, statement, 5, (int64_t)record->reason);
   sure__sqlite_bind_bytes(store, statement, 6, record->message);
   sure__sqlite_bind_bytes(store, statement, 7, record->reply);
+  sure__sqlite_bind_bytes(store, statement, 8, record->metadata);
 }
 
 static bool write_call(struct sure__sqlite *store, enum sure__sqlite_statement which,

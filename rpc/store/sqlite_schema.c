@@ -35,6 +35,7 @@ static const char tables[] =
     " reason INTEGER NOT NULL,"
     " message BLOB NOT NULL,"
     " reply BLOB NOT NULL,"
+    " metadata BLOB NOT NULL DEFAULT x'',"
     " PRIMARY KEY (session, sequence)) WITHOUT ROWID;"
     "CREATE TABLE sure_keys ("
     " number INTEGER PRIMARY KEY,"
@@ -48,6 +49,7 @@ static const char tables[] =
     " reason INTEGER NOT NULL,"
     " message BLOB NOT NULL,"
     " reply BLOB NOT NULL,"
+    " metadata BLOB NOT NULL DEFAULT x'',"
     " stamp_ms INTEGER NOT NULL,"
     " UNIQUE (principal, method, key));";
 
@@ -104,6 +106,26 @@ static int insert_store_id(sqlite3 *database) {
   return sqlite3_finalize(statement);
 }
 
+/* What each version added, from the second on. */
+static const char *const upgrades[] = {
+    /* 2: metadata of replies and refusals */
+    "ALTER TABLE sure_calls ADD COLUMN metadata BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE sure_keys ADD COLUMN metadata BLOB NOT NULL DEFAULT x'';"
+    "UPDATE sure_meta SET value = 2 WHERE name = 'schema_version';",
+};
+
+static enum sure_code upgrade(sqlite3 *database, const char **out_message) {
+  int64_t version =
+      sure__sqlite_ask(database, "SELECT value FROM sure_meta WHERE name = 'schema_version'", 0);
+  for (; version >= 1 && version < SURE__SQLITE_SCHEMA_VERSION; version++) {
+    if (sqlite3_exec(database, upgrades[version - 1], NULL, NULL, NULL) != SQLITE_OK) {
+      *out_message = "its tables can't be brought up to date";
+      return SURE_RESOURCE_EXHAUSTED;
+    }
+  }
+  return SURE_OK;
+}
+
 enum sure_code sure__sqlite_schema_ensure(sqlite3 *database, bool *out_is_new,
                                           const char **out_message) {
   if (sure__sqlite_schema_refuses(database, out_message)) {
@@ -111,7 +133,7 @@ enum sure_code sure__sqlite_schema_ensure(sqlite3 *database, bool *out_is_new,
   }
   if (sure__sqlite_ask(database, "PRAGMA application_id", 0) == SURE__SQLITE_APPLICATION_ID) {
     *out_is_new = false;
-    return SURE_OK;
+    return upgrade(database, out_message);
   }
   if (sqlite3_exec(database, tables, NULL, NULL, NULL) != SQLITE_OK ||
       put_signature(database) != SQLITE_OK || insert_store_id(database) != SQLITE_OK) {

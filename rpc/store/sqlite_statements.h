@@ -28,26 +28,28 @@ X(SESSIONS_FENCE, "UPDATE sure_sessions SET fenced = 1, stamp_ms = ?1 WHERE hand
 X(SESSION_PAST, "SELECT handle FROM sure_sessions WHERE fenced = 1 AND stamp_ms < ?1"
                 " AND intent_count = 0 ORDER BY stamp_ms LIMIT 1")
 
-X(CALL_FIND, "SELECT state, owner, fingerprint, code, reason, message, reply FROM sure_calls"
+X(CALL_FIND, "SELECT state, owner, fingerprint, code, reason, message, reply, metadata FROM"
+             " sure_calls"
              " WHERE session = ?1 AND sequence = ?2")
 X(CALL_INSERT, "INSERT INTO sure_calls (state, owner, fingerprint, code, reason, message, reply,"
-               " session, sequence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
-X(CALL_RECORD, "UPDATE sure_calls SET state = ?1, code = ?4, reason = ?5, message = ?6, reply = ?7"
-               " WHERE session = ?8 AND sequence = ?9 AND state = 1 AND owner = ?2")
+               " metadata, session, sequence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
+X(CALL_RECORD, "UPDATE sure_calls SET state = ?1, code = ?4, reason = ?5, message = ?6, reply = ?7,"
+               " metadata = ?8 WHERE session = ?9 AND sequence = ?10 AND state = 1 AND owner = ?2")
 X(CALL_WITHDRAW, "DELETE FROM sure_calls WHERE session = ?1 AND sequence = ?2 AND state = 1"
                  " AND owner = ?3")
 X(CALLS_RELEASE, "DELETE FROM sure_calls WHERE session = ?1 AND sequence BETWEEN ?2 AND ?3"
                  " AND state <> 1")
 X(CALLS_FORGET, "DELETE FROM sure_calls WHERE session = ?1")
 
-X(KEY_FIND, "SELECT state, owner, fingerprint, code, reason, message, reply FROM sure_keys"
-            " WHERE principal = ?1 AND method = ?2 AND key = ?3")
+X(KEY_FIND,
+  "SELECT state, owner, fingerprint, code, reason, message, reply, metadata FROM sure_keys"
+  " WHERE principal = ?1 AND method = ?2 AND key = ?3")
 X(KEY_INSERT, "INSERT INTO sure_keys (state, owner, fingerprint, code, reason, message, reply,"
-              " principal, method, key, stamp_ms)"
-              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")
+              " metadata, principal, method, key, stamp_ms)"
+              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")
 X(KEY_RECORD, "UPDATE sure_keys SET state = ?1, code = ?4, reason = ?5, message = ?6, reply = ?7,"
-              " stamp_ms = ?11 WHERE principal = ?8 AND method = ?9 AND key = ?10 AND state = 1"
-              " AND owner = ?2")
+              " metadata = ?8, stamp_ms = ?12 WHERE principal = ?9 AND method = ?10 AND key = ?11"
+              " AND state = 1 AND owner = ?2")
 X(KEY_WITHDRAW, "DELETE FROM sure_keys WHERE principal = ?1 AND method = ?2 AND key = ?3"
                 " AND state = 1 AND owner = ?4")
 X(KEYS_EXPIRE, "DELETE FROM sure_keys WHERE number IN (SELECT number FROM sure_keys"

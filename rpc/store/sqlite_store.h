@@ -92,7 +92,7 @@ void sure__sqlite_log(const struct sure__sqlite *store, enum sure_log_level leve
 
 /* sqlite_schema */
 #define SURE__SQLITE_APPLICATION_ID 0x53757265 /* "Sure" */
-#define SURE__SQLITE_SCHEMA_VERSION 1
+#define SURE__SQLITE_SCHEMA_VERSION 2
 /* Inside a transaction: makes the tables if the database is empty. Refuses another program's
  * database or a newer schema with a static `*out_message`. */
 enum sure_code sure__sqlite_schema_ensure(sqlite3 *database, bool *out_is_new,

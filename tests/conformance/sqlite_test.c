@@ -317,11 +317,32 @@ static void a_database_of_another_program_is_refused(void **state) {
   assert_refused(world, SURE_FAILED_PRECONDITION);
 }
 
+static void tables_of_the_first_version_are_brought_up_to_date_with_what_is_in_them(void **state) {
+  struct world *world = *state;
+  world_reopen(world);
+  assert_verdict(OPEN, verdict_of(world, op_attach(world, SESSION_A, 0)));
+  assert_verdict(RECORDED, verdict_of(world, op_key_call(world, SESSION_A, 1, "k")));
+  world->store = sure_store_free(world->store);
+  execute(world->path, "ALTER TABLE sure_calls DROP COLUMN metadata;"
+                       "ALTER TABLE sure_keys DROP COLUMN metadata;"
+                       "UPDATE sure_meta SET value = 1 WHERE name = 'schema_version'");
+  for (int i = 0; i < 2; i++) {
+    world_reopen(world);
+    assert_verdict(REPLAYED, verdict_of(world, op_key_call(world, SESSION_A, 1, "k")));
+    assert_verdict(REPLAYED, verdict_of(world, op_settle(world, SESSION_A, 0, "k")));
+  }
+  struct sure_store_op next = answer_of(world, op_key_call(world, SESSION_A, 2, "l"));
+  assert_verdict(RECORDED, next.verdict);
+  next = answer_of(world, op_key_call(world, SESSION_A, 2, "l"));
+  assert_int_equal(6, next.record.metadata.len);
+  assert_int_equal(2, world_charges(world));
+}
+
 static void a_newer_schema_is_refused(void **state) {
   struct world *world = *state;
   world_reopen(world);
   world->store = sure_store_free(world->store);
-  execute(world->path, "UPDATE sure_meta SET value = 2 WHERE name = 'schema_version'");
+  execute(world->path, "UPDATE sure_meta SET value = 99 WHERE name = 'schema_version'");
   assert_refused(world, SURE_FAILED_PRECONDITION);
 }
 
@@ -346,7 +367,7 @@ static void a_newer_schema_in_the_log_is_refused_and_the_log_left_alone(void **s
   (void)snprintf(crashed_log, sizeof crashed_log, "%s-wal", crashed.path);
   world_reopen(world);
   assert_int_equal(0, world_charges(world)); /* holds the log open, so that it stays */
-  execute(world->path, "UPDATE sure_meta SET value = 2 WHERE name = 'schema_version'");
+  execute(world->path, "UPDATE sure_meta SET value = 99 WHERE name = 'schema_version'");
   copy_file(world->path, crashed.path);
   copy_file(log, crashed_log);
   size_t before_len;
@@ -428,6 +449,7 @@ int main(void) {
       TEST(a_snapshot_is_taken_before_the_reader_looks),
       TEST_EMPTY(a_file_that_is_no_database_is_refused),
       TEST_EMPTY(a_database_of_another_program_is_refused),
+      TEST_EMPTY(tables_of_the_first_version_are_brought_up_to_date_with_what_is_in_them),
       TEST_EMPTY(a_newer_schema_is_refused),
       TEST_EMPTY(a_newer_schema_in_the_log_is_refused_and_the_log_left_alone),
       TEST_EMPTY(a_directory_that_is_not_there_is_refused),

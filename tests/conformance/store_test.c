@@ -46,6 +46,7 @@ static struct sure_store_op op_complete(struct world *world, uint64_t sequence, 
   op.kind = SURE_STORE_COMPLETE;
   op.record_wanted = keep;
   op.record.reply = (struct sure_bytes){.data = (const uint8_t *)"done", .len = 4};
+  op.record.metadata = (struct sure_bytes){.data = (const uint8_t *)"beside", .len = 6};
   return op;
 }
 
@@ -60,6 +61,7 @@ static void a_call_runs_once_and_is_replayed(void **state) {
   assert_verdict(REPLAYED, again.verdict);
   assert_int_equal(SURE_OK, again.record.code);
   assert_text("charge 1", again.record.reply);
+  assert_text("beside", again.record.metadata);
   assert_int_equal(1, world_charges(world));
   assert_int_equal(1, world->runs);
 }
@@ -269,6 +271,7 @@ static void an_intent_is_completed_to_a_record(void **state) {
   struct sure_store_op again = answer_of(world, op_intent(world, 1, NULL));
   assert_verdict(REPLAYED, again.verdict);
   assert_text("done", again.record.reply);
+  assert_text("beside", again.record.metadata);
 }
 
 static void an_intent_that_is_dropped_leaves_nothing(void **state) {

@@ -153,6 +153,7 @@ static bool charge(void *user, struct sure_store_op *op, void *transaction,
   struct sure_bytes bytes = {.data = (const uint8_t *)text, .len = (size_t)len};
   struct sure_bytes *place =
       out_record->code == SURE_OK ? &out_record->reply : &out_record->message;
+  out_record->metadata = (struct sure_bytes){(const uint8_t *)"beside", 6};
   if (world->behaviour.reply_len > 0) {
     uint8_t *reply = sure_store_op_alloc(op, world->behaviour.reply_len);
     assert_non_null(reply);

@@ -78,16 +78,42 @@ static void add_in_memory(struct counter *counter, int64_t amount, struct sum *o
   pthread_mutex_unlock(&counter->lock);
 }
 
+/* What came beside the request goes back: what is named "echo-trailing..." at the end, the rest in
+ * the beginning. */
+static void echo_metadata(struct sure_call *call) {
+  const struct sure_metadata *metadata = sure_call_metadata(call);
+  for (size_t i = 0; i < sure_metadata_count(metadata); i++) {
+    const char *key = sure_metadata_key(metadata, i);
+    bool is_trailing = strncmp(key, "echo-trailing", 13) == 0;
+    sure_metadata_add_bytes(is_trailing ? sure_call_trailing_metadata(call)
+                                        : sure_call_initial_metadata(call),
+                            key, sure_metadata_value(metadata, i));
+  }
+  if (sure_call_traceparent(call) != NULL) {
+    sure_metadata_add(sure_call_initial_metadata(call), "seen-trace", sure_call_traceparent(call));
+  }
+}
+
+static enum sure_code fail_as_told(struct sure_call *call,
+                                   const Sure__E2e__V1__AddRequest *request) {
+  sure_call_add_detail_message(call, &request->base);
+  if (request->retry_after_ms != 0) {
+    sure_call_retry_after(call, request->retry_after_ms);
+  }
+  return sure_call_fail(call, (enum sure_code)request->fail_code, "failed as it was told to");
+}
+
 static enum sure_code work(struct counter *counter, struct sure_call *call,
                            const Sure__E2e__V1__AddRequest *request, struct sum *out_sum) {
   atomic_fetch_add(&counter->runs, 1);
+  echo_metadata(call);
   sqlite3 *database = sure_call_sqlite(call);
   bool is_done = database == NULL || insert(database, request->amount);
   if (request->meets && !meet_test()) {
     return sure_call_fail(call, SURE_INTERNAL, "the test is gone");
   }
   if (request->fail_code != 0) {
-    return sure_call_fail(call, (enum sure_code)request->fail_code, "failed as it was told to");
+    return fail_as_told(call, request);
   }
   if (database == NULL) {
     add_in_memory(counter, request->amount, out_sum); /* nothing changes but on the way to OK */

@@ -84,7 +84,7 @@ struct plan {
   uint32_t unsent_len_max;
   uint32_t idle_timeout_ms;
 
-  /* Channels: whether they know each server by an address of its own, and what they do with that. */
+  /* Channels: whether they know each server by an address of its own, and what they do then. */
   uint32_t knows_all;
   uint32_t balancing; /* of sure_balancing */
 };

@@ -127,7 +127,8 @@ static void cancel_takes_one_waiter_away(void **state) {
                "[ 320] server > RESPONSE 1 attempt 1 OK RECORDED (old connection)\n"
                "[ 320] server > SETTLED (1) RECORD OK RECORDED\n"
                "[ 330] client < SETTLED (1)\n"
-               "[ 330] client: call 1 ends CANCELLED CHANNEL, applied, recorded, replayed, settled\n");
+               "[ 330] client: call 1 ends CANCELLED CHANNEL, applied, recorded, replayed, "
+               "settled\n");
 }
 
 static void the_last_waiters_cancel_reaches_the_handler(void **state) {

@@ -21,7 +21,7 @@ complain() {
   failed=1
 }
 
-core_may='(rpc/core/|sure/)[a-z_]+\.h|protobuf-c/protobuf-c\.h|xxhash\.h'
+core_may='(rpc/core/|sure/)[a-z_]+\.h|sure/wire\.pb-c\.h|protobuf-c/protobuf-c\.h|xxhash\.h'
 core_may+='|(ctype|inttypes|limits|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|string)\.h'
 # Beyond that: text formatting in .c files, and the end of the process and the default allocator in
 # one file each.

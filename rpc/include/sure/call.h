@@ -4,6 +4,7 @@
 #ifndef SURE_CALL_H
 #define SURE_CALL_H
 
+#include <sure/metadata.h>
 #include <sure/method.h>
 #include <sure/status.h>
 
@@ -25,6 +26,33 @@ SURE_API char *sure_call_strdup(struct sure_call *call, const char *text);
  * are kept. Everything else that the handler did is rolled back (in TX mode). */
 SURE_API enum sure_code sure_call_fail(struct sure_call *call, enum sure_code code,
                                        const char *format, ...) SURE_PRINTF(3, 4);
+
+/* Say with a failure that is not recorded (UNAVAILABLE, ABORTED, RESOURCE_EXHAUSTED) when another
+ * attempt may help: `ms` from now, or never. Clients heed it in place of their own backoff (gRPC's
+ * pushback). */
+#define SURE_RETRY_NEVER UINT32_MAX
+SURE_API void sure_call_retry_after(struct sure_call *call, uint32_t ms);
+
+/* Add a typed detail to a failure, as google.rpc.Status has them: the URL of a message's type and
+ * the packed message; or a message, whose URL is then "type.googleapis.com/" and its full name. At
+ * most 16 details and 8 KiB of them; both are copied. Recorded and replayed with the failure.
+ * SURE_INVALID_ARGUMENT: an empty or overlong URL.
+ * SURE_RESOURCE_EXHAUSTED: too much of it, or memory is short. */
+SURE_API enum sure_code sure_call_add_detail(struct sure_call *call, const char *type_url,
+                                             struct sure_bytes value);
+SURE_API enum sure_code sure_call_add_detail_message(struct sure_call *call,
+                                                     const ProtobufCMessage *message);
+
+/* What the client sent beside the request; may be NULL, which is an empty set. */
+SURE_API const struct sure_metadata *sure_call_metadata(const struct sure_call *call);
+/* What goes back beside the reply or the failure: to be added to. Both arrive with the answer; they
+ * are apart because streams send the first one early. Recorded and replayed with the answer. NULL
+ * when memory is short. */
+SURE_API struct sure_metadata *sure_call_initial_metadata(struct sure_call *call);
+SURE_API struct sure_metadata *sure_call_trailing_metadata(struct sure_call *call);
+/* The W3C trace context that the client sent, or NULL. Calls that are made with this one as their
+ * parent carry it on. */
+SURE_API const char *sure_call_traceparent(const struct sure_call *call);
 
 /* Milliseconds until the last of those who wait for this call stops waiting; 0 when that has
  * passed. */

@@ -7,6 +7,7 @@
 #define SURE_CHANNEL_H
 
 #include <sure/log.h>
+#include <sure/metadata.h>
 #include <sure/method.h>
 #include <sure/policy.h>
 #include <sure/status.h>
@@ -109,6 +110,8 @@ struct sure_call_options {
   const struct sure_hedging_policy *hedging; /* in place of `retry`; copied */
   bool is_fail_fast; /* end with UNAVAILABLE while no endpoint can be reached, instead of waiting
                         for one until the deadline */
+  const struct sure_metadata *metadata; /* to go with the request; copied */
+  const char *traceparent; /* W3C trace context; the parent's, if there is one; copied */
   /* The call that a handler is serving while it makes this one: this call then carries an
    * idempotency key derived from the parent's id and an ordinal, so that a handler that runs again
    * does not double its effect downstream (S14), and its deadline is the parent's at most. */

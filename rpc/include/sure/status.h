@@ -8,6 +8,8 @@
 
 #include <sure/base.h>
 
+struct sure_metadata;
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -89,6 +91,13 @@ SURE_API const char *sure_outcome_name(enum sure_outcome outcome);
 /* "STALE" for SURE_REASON_STALE, "?" for a number outside the list. Static. */
 SURE_API const char *sure_reason_name(enum sure_reason reason);
 
+/* Who has said it. */
+enum sure_origin {
+  SURE_ORIGIN_CLIENT = 0,  /* this process: nothing was sent, or nothing came back */
+  SURE_ORIGIN_SERVER = 1,  /* the server's runtime; the reason says what for */
+  SURE_ORIGIN_HANDLER = 2, /* the method's own status */
+};
+
 /* Names one call of one channel, for sure_channel_settle, _cancel and _release. `epoch` numbers the
  * channel's sessions from 1; the secret session id is never shown. {0, 0} names no call: such a
  * call was refused before it got a number, or its method needs none. */
@@ -121,6 +130,27 @@ SURE_API bool sure_status_recorded(const struct sure_status *status);
 /* The answer came from SETTLE and not from an attempt. */
 SURE_API bool sure_status_settled(const struct sure_status *status);
 SURE_API struct sure_call_id sure_status_call_id(const struct sure_status *status);
+/* Where the status arose. */
+SURE_API enum sure_origin sure_status_origin(const struct sure_status *status);
+/* The address of the endpoint that the last attempt of a failed call went to; empty when it went to
+ * none, and with SURE_OK. Valid as the message is. */
+SURE_API const char *sure_status_peer(const struct sure_status *status);
+
+/* What the handler added beside its reply or failure (sure/metadata.h); never NULL. Valid as the
+ * message is. */
+SURE_API const struct sure_metadata *sure_status_initial_metadata(const struct sure_status *status);
+SURE_API const struct sure_metadata *
+sure_status_trailing_metadata(const struct sure_status *status);
+
+/* Typed details of a failure (sure_call_add_detail): how many, and of the index-th the URL of its
+ * type and the packed message. `index` is below the count. Valid as the message is. */
+SURE_API size_t sure_status_detail_count(const struct sure_status *status);
+SURE_API const char *sure_status_detail_type(const struct sure_status *status, size_t index);
+SURE_API struct sure_bytes sure_status_detail(const struct sure_status *status, size_t index);
+
+/* Of a reply that a replica gave (SURE_PARTITION_STALE_OK): when its data was that of the original,
+ * in Unix milliseconds. 0: the reply is from the original, as of when the call ran. */
+SURE_API int64_t sure_status_as_of_ms(const struct sure_status *status);
 
 #ifdef __cplusplus
 }

@@ -62,8 +62,9 @@ struct sure_range {
 struct sure_record {
   enum sure_code code;
   enum sure_reason reason;
-  struct sure_bytes message; /* UTF-8 */
-  struct sure_bytes reply;   /* packed; empty unless code is SURE_OK */
+  struct sure_bytes message;  /* UTF-8 */
+  struct sure_bytes reply;    /* packed; empty unless code is SURE_OK */
+  struct sure_bytes metadata; /* packed: what goes with either (docs/protocol.md, section 10) */
 };
 
 enum sure_store_op_kind {

@@ -6,7 +6,9 @@
 #include <sure/call.h>
 #include <sure/channel.h>
 #include <sure/log.h>
+#include <sure/metadata.h>
 #include <sure/method.h>
+#include <sure/policy.h>
 #include <sure/server.h>
 #include <sure/status.h>
 #include <sure/store.h>
