@@ -37,6 +37,25 @@ static struct sure_outlier_detection full_outlier_detection(struct sure_outlier_
   return o;
 }
 
+static bool has_attempt_hooks(const struct sure_channel_options *options) {
+  for (size_t i = 0; i < options->interceptor_count; i++) {
+    const struct sure_client_interceptor *interceptor = &options->interceptors[i];
+    if (interceptor->attempt_begins != NULL || interceptor->attempt_ended != NULL) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool are_interceptors_valid(const struct sure_channel_options *options) {
+  for (size_t i = 0; i < options->interceptor_count; i++) {
+    if (options->interceptors[i].version != SURE_INTERCEPTOR_VERSION) {
+      return false;
+    }
+  }
+  return options->interceptor_count <= SURE_INTERCEPTORS_MAX;
+}
+
 static struct sure__client_config full_config(const struct sure_channel_options *options) {
   return (struct sure__client_config){
       .accept_timeout_ms = or_default(options->accept_timeout_ms, 1000),
@@ -54,6 +73,7 @@ static struct sure__client_config full_config(const struct sure_channel_options 
       .retry_budget = options->retry_budget,
       .retry_throttling = options->retry_throttling,
       .outlier_detection = full_outlier_detection(options->outlier_detection),
+      .intercepts = has_attempt_hooks(options),
   };
 }
 
@@ -134,6 +154,7 @@ static struct sure_channel *close_channel(struct sure_channel *channel, uint32_t
   }
   sure__resolver_close(channel->resolver); /* nobody wants anything of it any more */
   sure__client_fini(&channel->engine);
+  sure__arena_fini(&channel->credentials);
   pthread_cond_destroy(&channel->changed);
   pthread_mutex_destroy(&channel->mutex);
   sure__free(channel);
@@ -198,12 +219,38 @@ static enum sure_code find_endpoints(struct sure_channel *channel, struct sure__
   return SURE_OK;
 }
 
-static enum sure_code set_up(struct sure_channel *channel, struct sure__target *target,
+static bool set_credentials(struct sure_channel *channel, const struct sure_metadata *credentials) {
+  struct sure__arena arena = {0};
+  struct sure__meta meta;
+  struct sure_bytes bytes = {0};
+  sure__meta_init(&meta, &arena);
+  if (credentials != NULL) {
+    meta.pairs = *credentials;
+  }
+  if (!sure__meta_pack(&meta, &arena, &bytes)) {
+    sure__arena_fini(&arena);
+    return false;
+  }
+  pthread_mutex_lock(&channel->mutex);
+  struct sure__arena old = channel->credentials;
+  channel->credentials = arena;
+  sure__client_set_credentials(&channel->engine, bytes, sure__clock_ms());
+  sure__channel_finish(channel);
+  sure__arena_fini(&old);
+  return true;
+}
+
+static enum sure_code set_up(struct sure_channel *channel,
+                             const struct sure_channel_options *options,
+                             struct sure__target *target,
                              const struct sure__client_config *config) {
   if (!sure__client_init(&channel->engine, config) || !sure__fork_watch() || !sure__net_start()) {
     return SURE_RESOURCE_EXHAUSTED;
   }
   channel->fork_generation = sure__fork_generation();
+  if (!set_credentials(channel, options->credentials)) {
+    return SURE_RESOURCE_EXHAUSTED;
+  }
   enum sure_code code = check_urls(target);
   if (code != SURE_OK) {
     return code;
@@ -230,8 +277,12 @@ static enum sure_code open_channel(const struct sure_channel_options *options,
   }
   channel->logger = options->logger;
   channel->timeout_ms = or_default(options->timeout_ms, SURE_CALL_TIMEOUT_MS_DEFAULT);
+  channel->interceptor_count = options->interceptor_count;
+  for (size_t i = 0; i < options->interceptor_count; i++) {
+    channel->interceptors[i] = options->interceptors[i];
+  }
   sure__list_init(&channel->dead);
-  enum sure_code code = set_up(channel, target, config);
+  enum sure_code code = set_up(channel, options, target, config);
   if (code == SURE_OK) {
     *out_channel = channel;
   } else {
@@ -242,6 +293,9 @@ static enum sure_code open_channel(const struct sure_channel_options *options,
 
 enum sure_code sure_channel_open(const struct sure_channel_options *options,
                                  struct sure_channel **out_channel) {
+  if (!are_interceptors_valid(options)) {
+    return SURE_INVALID_ARGUMENT;
+  }
   struct sure__client_config config = full_config(options);
   struct sure__target target;
   if (options->target == NULL || !are_times_valid(options, &config) ||
@@ -277,6 +331,14 @@ void sure_channel_get_stats(struct sure_channel *channel, struct sure_channel_st
   pthread_mutex_lock(&channel->mutex);
   sure__client_get_stats(&channel->engine, out_stats);
   pthread_mutex_unlock(&channel->mutex);
+}
+
+enum sure_code sure_channel_set_credentials(struct sure_channel *channel,
+                                            const struct sure_metadata *credentials) {
+  if (sure__channel_is_foreign(channel)) {
+    return SURE_FAILED_PRECONDITION;
+  }
+  return set_credentials(channel, credentials) ? SURE_OK : SURE_RESOURCE_EXHAUSTED;
 }
 
 /* ---- connectivity ---- */

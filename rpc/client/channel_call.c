@@ -97,7 +97,8 @@ static struct sure__refusal set_metadata(const struct order *order,
   if (traceparent == NULL && options->parent != NULL) {
     traceparent = sure_call_traceparent(options->parent);
   }
-  if (traceparent == NULL && options->metadata == NULL) {
+  bool intercepts = order->channel->interceptor_count > 0;
+  if (traceparent == NULL && options->metadata == NULL && !intercepts) {
     return no_refusal;
   }
   if (traceparent != NULL && strlen(traceparent) > SURE__TRACEPARENT_LEN_MAX) {
@@ -106,10 +107,16 @@ static struct sure__refusal set_metadata(const struct order *order,
   struct sure__meta meta;
   sure__meta_init(&meta, &call->arena);
   meta.traceparent = traceparent;
-  if (options->metadata != NULL) {
-    meta.pairs = *options->metadata;
+  if (options->metadata != NULL && !sure__metadata_copy(&meta.pairs, options->metadata)) {
+    return refuse_for_memory();
   }
-  return sure__meta_pack(&meta, &call->arena, &call->metadata) ? no_refusal : refuse_for_memory();
+  struct sure__refusal refusal =
+      intercepts ? sure__intercept_call(order->channel, call, &meta) : no_refusal;
+  if (refusal.text == NULL && !sure__meta_pack(&meta, &call->arena, &call->metadata)) {
+    refusal = refuse_for_memory();
+  }
+  call->metadata_room = SURE_METADATA_LEN_MAX - meta.pairs.len;
+  return refusal;
 }
 
 static struct sure__refusal fill_in(const struct order *order, struct sure__client_call *call) {
@@ -148,6 +155,7 @@ static struct sure__refusal prepare(const struct order *order,
   }
   struct sure__refusal refusal = fill_in(order, call); /* packing takes long: not under the lock */
   if (refusal.text != NULL) {
+    sure__intercept_refused(channel, call, &refusal);
     give_back(channel, call);
   } else {
     *out_call = call;
@@ -163,12 +171,14 @@ static struct sure__refusal hand_over(struct sure_channel *channel, struct sure_
                                       start_fn *start, uint64_t *out_handle) {
   pthread_mutex_lock(&channel->mutex);
   struct sure__refusal refusal = start(&channel->engine, call, sure__clock_ms());
-  if (refusal.text != NULL) {
-    sure__client_recycle(&channel->engine, call);
-  } else if (out_handle != NULL) {
+  if (refusal.text == NULL && out_handle != NULL) {
     *out_handle = call->handle;
   }
   sure__channel_finish(channel);
+  if (refusal.text != NULL) {
+    sure__intercept_refused(channel, call, &refusal);
+    give_back(channel, call);
+  }
   return refusal;
 }
 
@@ -198,7 +208,7 @@ static struct sure__refusal run(const struct order *order, const struct sure_set
     return sure__refuse(SURE_FAILED_PRECONDITION,
                         "a completion or inline handler may not wait for a call");
   }
-  struct sure__client_call *call;
+  struct sure__client_call *call = NULL;
   struct sure__refusal refusal = prepare(order, &call);
   if (refusal.text != NULL) {
     return refusal;

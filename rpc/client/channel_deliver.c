@@ -47,10 +47,22 @@ static ProtobufCMessage *unpack(struct sure__client_call *call, struct room *roo
   return reply;
 }
 
-static void wake(struct sure__client_call *call) {
+/* Its interceptors hear of the end before its application does. */
+static void tell_interceptors(const struct sure_channel *channel,
+                              const struct sure__client_call *call) {
+  if (call->interception != NULL) {
+    struct sure_status status = {0};
+    sure__status_set(&status, &call->end);
+    sure__intercept_end(channel, call, &status);
+    sure__status_fini(&status);
+  }
+}
+
+static void wake(const struct sure_channel *channel, struct sure__client_call *call) {
   struct sure__channel_waiter *waiter = call->waiter;
   struct room room = {.arena = NULL};
   ProtobufCMessage *reply = unpack(call, &room);
+  tell_interceptors(channel, call);
   pthread_mutex_lock(&waiter->mutex);
   waiter->reply = reply;
   waiter->code = call->end.code;
@@ -62,17 +74,19 @@ static void wake(struct sure__client_call *call) {
   pthread_mutex_unlock(&waiter->mutex);
 }
 
-void sure__channel_deliver(struct sure__client_call *call, struct sure_status *status) {
+void sure__channel_deliver(const struct sure_channel *channel, struct sure__client_call *call,
+                           struct sure_status *status) {
   if (call->waiter != NULL) {
-    wake(call);
+    wake(channel, call);
     return;
   }
   /* The request is of no use any more: its memory takes the reply. */
   struct room room = {.arena = &call->arena};
-  if (call->end.code == SURE_OK) {
+  if (call->end.code == SURE_OK && call->interception == NULL) {
     sure__arena_reset(&call->arena);
   }
   ProtobufCMessage *reply = unpack(call, &room);
+  tell_interceptors(channel, call);
   sure__status_set(status, &call->end);
   call->complete(call->closure, status, reply);
 }

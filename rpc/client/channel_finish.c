@@ -22,6 +22,7 @@ struct todo {
   bool resolves;
   struct sure__list completed;
   struct sure__log_queue log;
+  struct sure__hooks hooks;
 };
 
 /* The channel whose completions this thread runs: what they start is collected when they are over,
@@ -106,6 +107,7 @@ static void collect(struct sure_channel *channel, struct todo *todo) {
   collect_links(channel, todo);
   collect_log(channel, todo);
   sure__list_move_all(&todo->completed, &engine->completed);
+  sure__hooks_collect(channel, &todo->hooks);
   todo->resolves = engine->resolve_wanted && channel->resolver != NULL;
   engine->resolve_wanted = false;
   if (sure__client_next_ms(engine) < channel->sleep_until_ms || engine->parted ||
@@ -153,7 +155,8 @@ static void run_completions(struct todo *todo) {
   sure__callback_enter();
   for (struct sure__list *link = todo->completed.next; link != &todo->completed;
        link = link->next) {
-    sure__channel_deliver(sure__container_of(link, struct sure__client_call, link), &status);
+    sure__channel_deliver(todo->channel, sure__container_of(link, struct sure__client_call, link),
+                          &status);
   }
   sure__callback_leave();
   completing = before;
@@ -176,17 +179,22 @@ void sure__channel_finish(struct sure_channel *channel) {
   for (;;) {
     struct todo todo;
     collect(channel, &todo);
-    bool completes = !sure__list_is_empty(&todo.completed);
+    bool has_hooks = todo.hooks.begin_count + todo.hooks.end_count > 0;
+    bool completes = !sure__list_is_empty(&todo.completed) || has_hooks;
     channel->completing_count += completes;
     pthread_mutex_unlock(&channel->mutex);
     act(&todo);
     if (!completes && !todo.is_more) {
       return;
     }
+    if (has_hooks) {
+      sure__hooks_run(channel, &todo.hooks);
+    }
     if (completes) {
       run_completions(&todo);
     }
     pthread_mutex_lock(&channel->mutex);
+    sure__hooks_feed(channel, &todo.hooks);
     recycle(channel, &todo);
     channel->completing_count -= completes;
     if (channel->completing_count == 0 && channel->engine.shut_down) {

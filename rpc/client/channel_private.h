@@ -16,6 +16,7 @@
 
 #include "rpc/client/resolver.h"
 #include "rpc/core/client.h"
+#include "rpc/core/metadata.h"
 #include "rpc/net/connection.h"
 
 /* What belongs to one link of the engine: a dial, then a connection.
@@ -38,6 +39,8 @@ struct sure_channel {
   uint64_t fork_generation; /* of the process that opened it */
   struct sure_logger logger;
   uint32_t timeout_ms;
+  struct sure_client_interceptor interceptors[SURE_INTERCEPTORS_MAX];
+  size_t interceptor_count;
   struct sure__resolver *resolver; /* NULL: the target has no names in it */
   pthread_t thread;
   bool is_started; /* the thread */
@@ -45,10 +48,11 @@ struct sure_channel {
   pthread_mutex_t mutex; /* guards all that follows */
   pthread_cond_t changed;
   struct sure__client engine;
-  unsigned link_count;       /* sure__channel_links that are not freed yet */
-  struct sure__list dead;    /* over, to be freed by the thread */
-  unsigned completing_count; /* threads that run completions now */
-  uint64_t sleep_until_ms;   /* of the thread; 0: it is awake */
+  unsigned link_count;            /* sure__channel_links that are not freed yet */
+  struct sure__arena credentials; /* what the engine's are in */
+  struct sure__list dead;         /* over, to be freed by the thread */
+  unsigned completing_count;      /* threads that run completions or hooks now */
+  uint64_t sleep_until_ms;        /* of the thread; 0: it is awake */
   bool stopping;
 };
 
@@ -66,6 +70,40 @@ struct sure__channel_waiter {
 /* This process did not open the channel (S3). */
 bool sure__channel_is_foreign(const struct sure_channel *channel);
 
+/* channel_intercept.c */
+
+/* On the caller's thread, without the lock: all interceptors' call_begins, which may add to `meta`.
+ */
+struct sure__refusal sure__intercept_call(const struct sure_channel *channel,
+                                          struct sure__client_call *call, struct sure__meta *meta);
+/* Tells those whose call_begins said OK. */
+void sure__intercept_end(const struct sure_channel *channel, const struct sure__client_call *call,
+                         const struct sure_status *status);
+/* The same for a call that was never started. */
+void sure__intercept_refused(const struct sure_channel *channel,
+                             const struct sure__client_call *call,
+                             const struct sure__refusal *refusal);
+
+/* Hooks of attempts that are due: collected with the lock, run without it, and what they said is
+ * fed to the engine with it. */
+enum { SURE__HOOKS_MAX = 8 };
+struct sure__hooks {
+  struct sure__attempt_begin {
+    uint64_t handle;
+    struct sure_outgoing outgoing;
+    size_t metadata_room;
+    enum sure_code code;
+    struct sure__arena arena;
+    struct sure_bytes metadata;
+  } begins[SURE__HOOKS_MAX];
+  struct sure_attempt_end ends[SURE__HOOKS_MAX];
+  size_t begin_count;
+  size_t end_count;
+};
+void sure__hooks_collect(struct sure_channel *channel, struct sure__hooks *hooks);
+void sure__hooks_run(const struct sure_channel *channel, struct sure__hooks *hooks);
+void sure__hooks_feed(struct sure_channel *channel, struct sure__hooks *hooks);
+
 /* channel_finish.c */
 /* After an event; called with the lock, returns without it. */
 void sure__channel_finish(struct sure_channel *channel);
@@ -82,6 +120,7 @@ bool sure__channel_reap(struct sure_channel *channel);
 
 /* channel_deliver.c */
 /* Tells the end of a call to whoever waits for it. Without the lock; `status` is room for it. */
-void sure__channel_deliver(struct sure__client_call *call, struct sure_status *status);
+void sure__channel_deliver(const struct sure_channel *channel, struct sure__client_call *call,
+                           struct sure_status *status);
 
 #endif

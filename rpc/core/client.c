@@ -15,6 +15,8 @@ bool sure__client_init(struct sure__client *client, const struct sure__client_co
       .config = *config, .random = config->random_seed, .connectivity = SURE_CONNECTING};
   sure__list_init(&client->acting);
   sure__list_init(&client->completed);
+  sure__list_init(&client->asking);
+  sure__list_init(&client->ended_attempts);
   sure__list_init(&client->pool);
   sure__list_init(&client->attempt_pool);
   sure__list_init(&client->queue);

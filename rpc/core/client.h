@@ -24,6 +24,7 @@
 #define SURE_CORE_CLIENT_H
 
 #include <sure/channel.h>
+#include <sure/interceptor.h>
 
 #include "rpc/core/arena.h"
 #include "rpc/core/buffer.h"
@@ -58,6 +59,7 @@ struct sure__client_config {
   struct sure_retry_throttling retry_throttling;
   struct sure_outlier_detection outlier_detection;
   uint64_t random_seed;
+  bool intercepts; /* attempts wait for sure__client_let_through, and their ends are reported */
 };
 
 enum sure__call_phase {
@@ -157,7 +159,11 @@ struct sure__attempt {
   uint64_t accept_by_ms; /* ACCEPTED or an answer, or the link counts as dead */
   uint64_t answer_by_ms; /* an answer, or it is given up */
   struct sure__assembly assembly;
+  struct sure_attempt_end end; /* in client.ended_attempts */
 };
+
+/* Whether the shell's interceptors let the next attempt go. */
+enum sure__leave { SURE__LEAVE_TO_ASK, SURE__LEAVE_ASKED, SURE__LEAVE_GIVEN };
 
 /* The (session, sequence) that a SETTLE names, and the one store that can answer for it (S2). */
 struct sure__settle_target {
@@ -180,6 +186,8 @@ struct sure__client_call {
   struct sure_retry_policy retry;
   struct sure_hedging_policy hedging; /* attempts_max 0: it is retried instead */
   struct sure_call_id settle_id;      /* for sure__client_settle */
+  size_t metadata_room;               /* what interceptors may add to that of an attempt */
+  void *interception;                 /* the shell's own */
   sure_complete_fn *complete;
   _Alignas(max_align_t) uint8_t closure[SURE_CLOSURE_LEN_MAX];
   void *waiter;
@@ -203,9 +211,12 @@ struct sure__client_call {
   uint32_t free_count;  /* of these, sent again for nothing: the server had not looked at them */
   uint32_t pause_count; /* since the last pushback */
   uint32_t endpoint;    /* of the last attempt */
-  bool is_pushed_back;  /* hedging: a server wants no more of it */
-  bool is_cancelled;    /* by the caller; it is being settled */
-  struct sure__buffer answer; /* the bytes of an answer that came in parts */
+  enum sure__leave leave;
+  struct sure__list asks;             /* in client.asking */
+  struct sure_bytes attempt_metadata; /* packed, `metadata` included; of the attempt that may go */
+  bool is_pushed_back;                /* hedging: a server wants no more of it */
+  bool is_cancelled;                  /* by the caller; it is being settled */
+  struct sure__buffer answer;         /* the bytes of an answer that came in parts */
   struct sure__list attempts;
   struct sure__attempt first_attempt; /* mostly the only one at a time */
   struct sure__client_session *session;
@@ -220,10 +231,12 @@ struct sure__client_call {
 
 struct sure__client {
   /* Actions: the shell takes them under its lock after each event. */
-  struct sure__list acting;    /* sure__link.acting */
-  struct sure__list completed; /* sure__client_call.link */
-  bool state_has_changed;      /* `connectivity`; cleared by the shell */
-  bool resolve_wanted;         /* the addresses may be old ones; cleared by the shell */
+  struct sure__list acting;         /* sure__link.acting */
+  struct sure__list completed;      /* sure__client_call.link */
+  struct sure__list asking;         /* sure__client_call.asks: sure__client_let_through */
+  struct sure__list ended_attempts; /* sure__attempt.of_call: sure__client_reported */
+  bool state_has_changed;           /* `connectivity`; cleared by the shell */
+  bool resolve_wanted;              /* the addresses may be old ones; cleared by the shell */
   struct sure__log_queue log;
 
   /* The engine's own. */
@@ -247,10 +260,11 @@ struct sure__client {
   uint64_t epoch_last;
   uint32_t message_len_max; /* what a server took last; 0: not known */
   enum sure_connectivity connectivity;
-  bool dial_is_due;     /* something has changed for the endpoints since the last look */
-  bool has_no_address;  /* the shell could not find any */
-  bool is_idle;         /* nobody has wanted anything for long: no endpoint is dialed */
-  size_t replica_count; /* links that are attached to a replica */
+  bool dial_is_due;       /* something has changed for the endpoints since the last look */
+  enum sure_code refusal; /* what the last endpoint has turned us away with; SURE_OK: it did not */
+  bool has_no_address;    /* the shell could not find any */
+  bool is_idle;           /* nobody has wanted anything for long: no endpoint is dialed */
+  size_t replica_count;   /* links that are attached to a replica */
   struct sure__timer dial_timer;
   struct sure__timer ack_timer;
   struct sure__timer idle_timer;
@@ -293,6 +307,17 @@ bool sure__client_set_endpoints(struct sure__client *client, const char *const *
 void sure__client_not_resolved(struct sure__client *client, uint64_t now_ms);
 /* Leave the state IDLE as if a call were made. */
 void sure__client_connect(struct sure__client *client, uint64_t now_ms);
+
+/* What goes with ATTACH (packed metadata, borrowed until it is changed) is something else now. */
+void sure__client_set_credentials(struct sure__client *client, struct sure_bytes credentials,
+                                  uint64_t now_ms);
+
+/* In `asking`: the interceptors let the next attempt go, with `metadata` (packed, copied) beside
+ * the call's own; or they end the call with `code`. A handle whose call has ended is ignored. */
+void sure__client_let_through(struct sure__client *client, uint64_t handle, enum sure_code code,
+                              struct sure_bytes metadata, uint64_t now_ms);
+/* The attempt's end has been told. */
+void sure__client_reported(struct sure__client *client, struct sure__attempt *attempt);
 
 /* The connection that was wanted is there, or could not be had; then the link is gone. */
 void sure__client_connected(struct sure__client *client, struct sure__link *link, uint64_t now_ms);

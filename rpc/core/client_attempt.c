@@ -10,10 +10,11 @@ static struct sure__attempt *attempt_at(struct sure__list *of_call) {
 
 /* ---- sending ---- */
 
-/* The call's own, if it is free; hedged calls have several under way. */
+/* The call's own, if it is free and nobody looks at it afterwards; hedged calls have several under
+ * way. */
 static struct sure__attempt *take_attempt(struct sure__client *client,
                                           struct sure__client_call *call) {
-  if (call->first_attempt.link == NULL) {
+  if (call->first_attempt.link == NULL && !client->config.intercepts) {
     return &call->first_attempt;
   }
   struct sure__list *link = sure__list_pop(&client->attempt_pool);
@@ -71,7 +72,7 @@ static void put_request(struct sure__client *client, const struct sure__client_c
           .type = SURE__REQUEST,
           .sequence = sequence_of(call, link),
           .attempt = call->sent,
-          .metadata = call->metadata,
+          .metadata = sure__client_attempt_metadata(call),
           .request = {.method = call->method->id,
                       .watermark = watermark_of(client, link),
                       .timeout_ms = (uint32_t)time_left_ms,
@@ -104,6 +105,7 @@ bool sure__client_send_attempt(struct sure__client *client, struct sure__client_
   call->phase = SURE__CALL_SENT;
   client->stats.attempts++;
   put_request(client, call, link, now_ms);
+  call->leave = SURE__LEAVE_TO_ASK;
   return true;
 }
 
@@ -111,18 +113,24 @@ static bool is_too_long(const struct sure__client_call *call, const struct sure_
   return call->request.len > link->message_len_max;
 }
 
+static void fail_unsent(struct sure__client *client, struct sure__client_call *call,
+                        const char *text, uint64_t now_ms) {
+  struct sure__answer answer = {
+      .code = SURE_RESOURCE_EXHAUSTED, .reason = SURE_REASON_CHANNEL, .text = sure__bytes_of(text)};
+  sure__client_give_up(client, call, &answer, now_ms);
+}
+
 static void send_queued(struct sure__client *client, struct sure__client_call *call,
                         struct sure__link *link, uint64_t now_ms) {
   sure__list_remove(&call->link);
   if (is_too_long(call, link)) {
-    struct sure__answer answer = {.code = SURE_RESOURCE_EXHAUSTED,
-                                  .reason = SURE_REASON_CHANNEL,
-                                  .text = sure__bytes_of("the request is over the server's limit")};
-    sure__client_give_up(client, call, &answer, now_ms);
+    fail_unsent(client, call, "the request is over the server's limit", now_ms);
     return;
   }
-  bool is_sent = sure__client_send_attempt(client, call, link, now_ms);
-  sure__assert(is_sent && "the first attempt under way is part of the call");
+  if (!sure__client_send_attempt(client, call, link, now_ms)) {
+    fail_unsent(client, call, "memory is short", now_ms);
+    return;
+  }
   call->hedge_at_ms =
       sure__client_is_hedged(call) ? now_ms + call->hedging.delay_ms : SURE__TIME_NEVER;
   sure__client_arm_call(client, call);
@@ -139,6 +147,9 @@ void sure__client_send_queued(struct sure__client *client, uint64_t now_ms) {
     if (is_blocked && call->method->partition != SURE_PARTITION_STALE_OK) {
       continue;
     }
+    if (!sure__client_may_begin(client, call)) {
+      continue;
+    }
     struct sure__link *link = sure__client_pick(client, call, now_ms);
     if (link != NULL) {
       send_queued(client, call, link, now_ms);
@@ -152,26 +163,29 @@ void sure__client_send_queued(struct sure__client *client, uint64_t now_ms) {
 
 /* ---- giving up waiting ---- */
 
-void sure__client_drop_attempt(struct sure__client *client, struct sure__attempt *attempt) {
+void sure__client_drop_attempt(struct sure__client *client, struct sure__attempt *attempt,
+                               const struct sure__answer *how, uint64_t now_ms) {
   struct sure__client_call *call = attempt->call;
   sure__list_remove(&attempt->of_link);
   sure__list_remove(&attempt->of_call);
   attempt->link->in_flight_count--;
   attempt->link = NULL;
   sure__client_forget_parts(&attempt->assembly);
-  if (attempt != &call->first_attempt) {
+  if (client->config.intercepts) {
+    sure__client_report_attempt(client, attempt, how, now_ms);
+  } else if (attempt != &call->first_attempt) {
     sure__list_append(&client->attempt_pool, &attempt->of_call);
   }
 }
 
-static void cancel_attempt(struct sure__client *client, struct sure__attempt *attempt) {
-  put_cancel(client, attempt);
-  sure__client_drop_attempt(client, attempt);
-}
-
-void sure__client_cancel_attempts(struct sure__client *client, struct sure__client_call *call) {
+void sure__client_cancel_attempts(struct sure__client *client, struct sure__client_call *call,
+                                  uint64_t now_ms) {
+  static const struct sure__answer cancelled = {.code = SURE_CANCELLED,
+                                                .reason = SURE_REASON_CHANNEL};
   while (!sure__list_is_empty(&call->attempts)) {
-    cancel_attempt(client, attempt_at(call->attempts.next));
+    struct sure__attempt *attempt = attempt_at(call->attempts.next);
+    put_cancel(client, attempt);
+    sure__client_drop_attempt(client, attempt, &cancelled, now_ms);
   }
 }
 
@@ -184,7 +198,7 @@ void sure__client_fail_attempt(struct sure__client *client, struct sure__attempt
   struct sure__client_call *call = attempt->call;
   sure__client_count_attempt(client, attempt->link->endpoint, is_failure_of_endpoint(answer),
                              now_ms);
-  sure__client_drop_attempt(client, attempt);
+  sure__client_drop_attempt(client, attempt, answer, now_ms);
   if (sure__client_is_hedged(call)) {
     sure__client_hedge_failed(client, call, answer, now_ms);
   } else {
@@ -309,7 +323,7 @@ const char *sure__client_on_accepted(struct sure__client *client, const struct s
 static void on_reuse(struct sure__client *client, struct sure__client_call *call,
                      struct sure__answer *answer, uint64_t now_ms) {
   answer->final = true;
-  sure__client_cancel_attempts(client, call);
+  sure__client_cancel_attempts(client, call, now_ms);
   sure__client_end(client, call, answer, now_ms);
   sure__client_end_session(client, SURE__SESSION_REUSED, NULL, now_ms);
 }
@@ -341,8 +355,8 @@ static void take_answer(struct sure__client *client, struct sure__attempt *attem
   if (answer.code == SURE_OK || answer.recorded) {
     sure__client_count_attempt(client, attempt->link->endpoint, false, now_ms);
     sure__retry_budget_count_success(&client->budget);
-    sure__client_drop_attempt(client, attempt);
-    sure__client_cancel_attempts(client, call);
+    sure__client_drop_attempt(client, attempt, &answer, now_ms);
+    sure__client_cancel_attempts(client, call, now_ms);
     sure__client_end(client, call, &answer, now_ms); /* whatever the policy lists (S17) */
   } else if (answer.reason == SURE_REASON_STALE || answer.reason == SURE_REASON_SEQUENCE_REUSED) {
     on_reuse(client, call, &answer, now_ms);

@@ -27,6 +27,10 @@ static struct sure__refusal find_refusal(const struct sure__client *client,
       (server_max != 0 && call->request.len > server_max)) {
     return sure__refuse(SURE_RESOURCE_EXHAUSTED, "the request is over the message limit");
   }
+  if (client->connectivity == SURE_TRANSIENT_FAILURE && client->refusal != SURE_OK) {
+    return (struct sure__refusal){client->refusal, SURE_REASON_REFUSED,
+                                  "the server does not let this client in"};
+  }
   if (call->is_fail_fast && client->connectivity == SURE_TRANSIENT_FAILURE) {
     return (struct sure__refusal){SURE_UNAVAILABLE, SURE_REASON_CONNECTION,
                                   "no endpoint can be reached, and the call does not wait"};
@@ -175,6 +179,7 @@ void sure__client_end(struct sure__client *client, struct sure__client_call *cal
   sure__assert(sure__list_is_empty(&call->attempts) && "and with all of its attempts");
   sure__timers_cancel(&client->timers, &call->timer);
   sure__list_remove(&call->link);
+  sure__list_remove(&call->asks);
   sure__index_remove(&client->by_handle, &call->by_handle);
   count_end(client, call, answer, now_ms);
   call->phase = SURE__CALL_ENDED;
@@ -193,7 +198,7 @@ void sure__client_give_up(struct sure__client *client, struct sure__client_call 
                           const struct sure__answer *answer, uint64_t now_ms) {
   bool worth_settling = call->method->semantics == SURE_EXACTLY_ONCE && !answer->final &&
                         sure__client_is_in_doubt(call, answer) && now_ms < call->deadline_ms;
-  sure__client_cancel_attempts(client, call);
+  sure__client_cancel_attempts(client, call, now_ms);
   if (worth_settling) {
     sure__client_begin_settle(client, call);
   } else {
@@ -204,7 +209,7 @@ void sure__client_give_up(struct sure__client *client, struct sure__client_call 
 /* The server need not go on for this waiter (S16). */
 void sure__client_abandon(struct sure__client *client, struct sure__client_call *call,
                           enum sure_code code, const char *text, uint64_t now_ms) {
-  sure__client_cancel_attempts(client, call);
+  sure__client_cancel_attempts(client, call, now_ms);
   struct sure__answer answer = {
       .code = code, .reason = SURE_REASON_CHANNEL, .text = sure__bytes_of(text)};
   sure__client_end(client, call, &answer, now_ms);

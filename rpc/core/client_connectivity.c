@@ -31,18 +31,26 @@ static enum sure_connectivity look(const struct sure__client *client) {
   return has_any || client->has_no_address ? SURE_TRANSIENT_FAILURE : SURE_CONNECTING;
 }
 
+/* Those that do not want to wait; if we are turned away, all that would wait for nothing. */
 static void fail_impatient(struct sure__client *client, uint64_t now_ms) {
-  struct sure__answer answer = {
+  struct sure__answer unreachable = {
       .code = SURE_UNAVAILABLE,
       .reason = SURE_REASON_CONNECTION,
       .text = sure__bytes_of("no endpoint can be reached, and the call does not wait"),
+  };
+  struct sure__answer refused = {
+      .code = client->refusal,
+      .reason = SURE_REASON_REFUSED,
+      .text = sure__bytes_of("the server does not let this client in"),
   };
   struct sure__list *next;
   for (struct sure__list *l = client->queue.next; l != &client->queue; l = next) {
     next = l->next;
     struct sure__client_call *call = sure__container_of(l, struct sure__client_call, link);
-    if (call->is_fail_fast) {
-      sure__client_end(client, call, &answer, now_ms);
+    if (client->refusal != SURE_OK) {
+      sure__client_end(client, call, &refused, now_ms);
+    } else if (call->is_fail_fast) {
+      sure__client_end(client, call, &unreachable, now_ms);
     }
   }
 }

@@ -110,6 +110,7 @@ static uint64_t pause_ms(struct sure__client *client, uint32_t n) {
 void sure__client_endpoint_failed(struct sure__client *client, struct sure__link *link,
                                   uint64_t now_ms) {
   struct sure__endpoint *endpoint = link->endpoint;
+  client->refusal = SURE_OK;
   if (link->state != SURE__LINK_ATTACHED) {
     endpoint->failure_count++;
     endpoint->has_failed = true;
@@ -119,6 +120,15 @@ void sure__client_endpoint_failed(struct sure__client *client, struct sure__link
   uint64_t base_ms = has_worked ? endpoint->dialed_ms : now_ms;
   endpoint->dial_at_ms = base_ms + pause_ms(client, has_worked ? 1 : endpoint->failure_count);
   client->dial_is_due = true;
+}
+
+void sure__client_dial_now(struct sure__client *client, uint64_t now_ms) {
+  for (struct sure__list *l = client->endpoints.next; l != &client->endpoints; l = l->next) {
+    endpoint_at(l)->dial_at_ms = now_ms;
+    endpoint_at(l)->failure_count = 0;
+  }
+  client->dial_is_due = true;
+  sure__client_pump(client, now_ms);
 }
 
 void sure__client_endpoint_ready(struct sure__client *client, struct sure__link *link) {

@@ -139,6 +139,7 @@ const char *sure__client_on_welcome(struct sure__client *client, struct sure__li
 static void be_ready(struct sure__client *client, struct sure__link *link) {
   sure__timers_cancel(&client->timers, &link->timer);
   link->state = SURE__LINK_ATTACHED;
+  client->refusal = SURE_OK;
   sure__client_endpoint_ready(client, link);
 }
 
@@ -206,6 +207,25 @@ static const char *attached_without_session(struct sure__client *client, struct 
   return NULL;
 }
 
+/* The endpoint is tried again later, as one is that can't be reached; calls need not wait for that.
+ */
+static void refused(struct sure__client *client, struct sure__link *link, enum sure_code code,
+                    uint64_t now_ms) {
+  sure__log_queue(&client->log, SURE_LOG_ERROR, "%s does not let this client in: %s",
+                  link->endpoint->url, sure_code_name(code));
+  sure__client_drop_link(client, link, "the server does not let this client in", now_ms);
+  client->refusal = code;
+}
+
+void sure__client_set_credentials(struct sure__client *client, struct sure_bytes credentials,
+                                  uint64_t now_ms) {
+  client->credentials = credentials;
+  if (client->refusal != SURE_OK) {
+    client->refusal = SURE_OK;
+    sure__client_dial_now(client, now_ms);
+  }
+}
+
 const char *sure__client_on_attached(struct sure__client *client, struct sure__link *link,
                                      const struct sure__frame *frame, uint64_t now_ms) {
   if (link->state != SURE__LINK_ATTACHING || link->attach_later) {
@@ -231,8 +251,7 @@ const char *sure__client_on_attached(struct sure__client *client, struct sure__l
     turn_to_replica(client, link, now_ms);
     return NULL;
   case SURE__ATTACHED_REFUSED:
-    sure__log_queue(&client->log, SURE_LOG_ERROR, "%s does not let us in", link->endpoint->url);
-    sure__client_drop_link(client, link, "the server does not let us in", now_ms);
+    refused(client, link, frame->attached.code, now_ms);
     return NULL;
   }
   return "unknown state of ATTACHED";

@@ -18,6 +18,10 @@ static bool may_hedge(const struct sure__client_call *call) {
 
 static void send_another(struct sure__client *client, struct sure__client_call *call,
                          uint64_t now_ms) {
+  if (!sure__client_may_begin(client, call)) {
+    call->hedge_at_ms = SURE__TIME_NEVER; /* until it may */
+    return;
+  }
   struct sure__link *link = sure__client_pick(client, call, now_ms);
   uint64_t pause_ms = call->hedging.delay_ms;
   if (link == NULL || call->request.len > link->message_len_max) {

@@ -88,17 +88,21 @@ static void renumber(struct sure__client *client, struct sure__client_call *call
 }
 
 /* No link that is attached to the session will answer any more. */
-static void forget_attempts(struct sure__client *client, struct sure__client_call *call) {
+static void forget_attempts(struct sure__client *client, struct sure__client_call *call,
+                            uint64_t now_ms) {
+  static const struct sure__answer lost = {.code = SURE_UNAVAILABLE,
+                                           .reason = SURE_REASON_SESSION_LOST};
   while (!sure__list_is_empty(&call->attempts)) {
-    sure__client_drop_attempt(
-        client, sure__container_of(call->attempts.next, struct sure__attempt, of_call));
+    struct sure__attempt *attempt =
+        sure__container_of(call->attempts.next, struct sure__attempt, of_call);
+    sure__client_drop_attempt(client, attempt, &lost, now_ms);
   }
 }
 
 static void leave_session(struct sure__client *client, struct sure__client_call *call,
                           enum sure__session_end how, uint64_t now_ms) {
   bool can_settle = how == SURE__SESSION_LOST || how == SURE__SESSION_FENCED;
-  forget_attempts(client, call);
+  forget_attempts(client, call, now_ms);
   switch (call->method->semantics) {
   case SURE_NO_SIDE_EFFECTS:
   case SURE_AT_LEAST_ONCE:

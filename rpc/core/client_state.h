@@ -82,10 +82,12 @@ void sure__client_call_due(struct sure__client *client, struct sure__client_call
 bool sure__client_send_attempt(struct sure__client *client, struct sure__client_call *call,
                                struct sure__link *link, uint64_t now_ms);
 void sure__client_send_queued(struct sure__client *client, uint64_t now_ms);
-/* The attempt is not waited for any more. */
-void sure__client_drop_attempt(struct sure__client *client, struct sure__attempt *attempt);
+/* The attempt is not waited for any more: it ended like this. */
+void sure__client_drop_attempt(struct sure__client *client, struct sure__attempt *attempt,
+                               const struct sure__answer *how, uint64_t now_ms);
 /* All of the call's attempts are not, and the servers are told. */
-void sure__client_cancel_attempts(struct sure__client *client, struct sure__client_call *call);
+void sure__client_cancel_attempts(struct sure__client *client, struct sure__client_call *call,
+                                  uint64_t now_ms);
 /* The attempt has failed: drop it, then try again, wait for others, settle, or end. */
 void sure__client_fail_attempt(struct sure__client *client, struct sure__attempt *attempt,
                                const struct sure__answer *answer, uint64_t now_ms);
@@ -98,6 +100,16 @@ const char *sure__client_on_accepted(struct sure__client *client, const struct s
                                      const struct sure__frame *frame);
 const char *sure__client_on_response(struct sure__client *client, struct sure__link *link,
                                      const struct sure__frame *frame, uint64_t now_ms);
+
+/* client_intercept.c */
+/* The shell's interceptors, if there are any, have let the call's next attempt through; if they
+ * have not been asked yet, they will be. */
+bool sure__client_may_begin(struct sure__client *client, struct sure__client_call *call);
+/* What goes with the attempt that is about to be sent. */
+struct sure_bytes sure__client_attempt_metadata(const struct sure__client_call *call);
+/* They are to hear how an attempt ended; it is theirs until sure__client_reported. */
+void sure__client_report_attempt(struct sure__client *client, struct sure__attempt *attempt,
+                                 const struct sure__answer *how, uint64_t now_ms);
 
 /* client_retry.c */
 /* No attempt is under way any more, and this is how the last one failed. */
@@ -168,6 +180,8 @@ void sure__client_send_ack(struct sure__client *client, struct sure__link *link)
 /* client_endpoint.c */
 /* Dials what is wanted and may be dialed now; sets the timer for what has to wait. */
 void sure__client_dial(struct sure__client *client, uint64_t now_ms);
+/* What held the dials back holds no more. */
+void sure__client_dial_now(struct sure__client *client, uint64_t now_ms);
 /* The link has got no session, or has lost it: when its endpoint may be dialed again. */
 void sure__client_endpoint_failed(struct sure__client *client, struct sure__link *link,
                                   uint64_t now_ms);

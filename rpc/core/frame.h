@@ -111,6 +111,7 @@ struct sure__attach {
 struct sure__attached {
   struct sure_session_id session;
   uint8_t state;
+  uint8_t code; /* with REFUSED */
   uint32_t retry_after_ms;
 };
 

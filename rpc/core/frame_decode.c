@@ -50,9 +50,14 @@ static const char *decode_attach(const uint8_t *p, struct sure__attach *attach) 
 static const char *decode_attached(const uint8_t *p, struct sure__attached *attached) {
   memcpy(attached->session.bytes, p, 16);
   attached->state = p[16];
+  attached->code = p[17];
   attached->retry_after_ms = sure__get_u32(p + 20);
-  bool known = attached->state >= SURE__ATTACHED_OPEN && attached->state <= SURE__ATTACHED_REFUSED;
-  return known ? NULL : "unknown state of ATTACHED";
+  if (attached->state < SURE__ATTACHED_OPEN || attached->state > SURE__ATTACHED_REFUSED) {
+    return "unknown state of ATTACHED";
+  }
+  bool is_refusal = attached->state == SURE__ATTACHED_REFUSED;
+  bool has_code = attached->code != SURE_OK && attached->code <= SURE_CODE_MAX;
+  return is_refusal && !has_code ? "ATTACHED refuses without a code" : NULL;
 }
 
 static const char *decode_request(const uint8_t *p, struct sure__frame *frame) {

@@ -81,6 +81,7 @@ static void put_attach(uint8_t *p, const struct sure__attach *attach) {
 static void put_attached(uint8_t *p, const struct sure__attached *attached) {
   memcpy(p, attached->session.bytes, 16);
   p[16] = attached->state;
+  p[17] = attached->code;
   sure__put_u32(p + 20, attached->retry_after_ms);
 }
 

@@ -130,6 +130,18 @@ enum sure_code sure_metadata_add(struct sure_metadata *metadata, const char *key
                                  (struct sure_bytes){(const uint8_t *)text, strlen(text)});
 }
 
+bool sure__metadata_copy(struct sure_metadata *metadata, const struct sure_metadata *from) {
+  metadata->len_max = from->len_max;
+  metadata->len = from->len;
+  for (size_t i = 0; i < from->count; i++) {
+    const struct sure__pair *pair = &from->pairs[i];
+    if (!append(metadata, pair->key, strlen(pair->key), pair->value)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 /* ---- looking ---- */
 
 size_t sure_metadata_count(const struct sure_metadata *metadata) {

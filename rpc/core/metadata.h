@@ -25,6 +25,10 @@ struct sure_metadata {
 /* An empty set in `arena`. */
 void sure__metadata_init(struct sure_metadata *metadata, struct sure__arena *arena);
 
+/* Adds all pairs of `from` to an empty set, and allows as much in it. False when memory is short.
+ */
+bool sure__metadata_copy(struct sure_metadata *metadata, const struct sure_metadata *from);
+
 struct sure__detail {
   const char *type_url;
   struct sure_bytes value;

@@ -20,6 +20,8 @@ void sure__server_timer_unreserve(struct sure__server *server, struct sure__time
 bool sure__server_init(struct sure__server *server, const struct sure__server_config *config,
                        const struct sure__registry *registry, uint64_t now_ms) {
   *server = (struct sure__server){.config = *config, .registry = registry};
+  sure__list_init(&server->actions.knocking);
+  sure__list_init(&server->actions.arrived);
   sure__list_init(&server->actions.admitted);
   sure__list_init(&server->actions.runs);
   sure__list_init(&server->actions.calls);
@@ -143,7 +145,7 @@ void sure__server_drain(struct sure__server *server) {
 }
 
 bool sure__server_is_idle(const struct sure__server *server) {
-  return server->running_count == 0 && server->task_count == 0;
+  return server->arriving_count == 0 && server->running_count == 0 && server->task_count == 0;
 }
 
 bool sure__code_is_recorded(enum sure_code code) {

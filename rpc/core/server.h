@@ -41,12 +41,15 @@ struct sure__server_config {
   uint32_t keepalive_timeout_ms;
   uint32_t session_lease_ms;
   uint32_t session_retention_ms;
-  bool sweeps; /* this shard submits SWEEP for all of them */
+  bool sweeps;        /* this shard submits SWEEP for all of them */
+  bool authenticates; /* ATTACH waits for sure__server_authenticated */
+  bool intercepts;    /* attempts wait for sure__server_arrived */
 };
 
 enum sure__peer_phase {
   SURE__PEER_NEW,       /* HELLO is awaited */
   SURE__PEER_WELCOMED,  /* ATTACH is awaited */
+  SURE__PEER_KNOCKING,  /* the shell asks who it is */
   SURE__PEER_ATTACHING, /* the store is asked */
   SURE__PEER_ATTACHED,
   SURE__PEER_CLOSED,
@@ -60,31 +63,37 @@ struct sure__peer {
   struct sure_session_id fresh_session; /* the same: used if the client wants a new session */
   uint32_t message_len_max;             /* what the client takes */
   struct sure__server_session *session;
-  struct sure__buffer *out;     /* frames for the client; flushed by the shell */
-  uint64_t heard_at_ms;         /* when bytes came last */
-  bool is_pinged;               /* and a PING is not answered since */
-  uint32_t call_count;          /* waiters and messages being assembled */
-  uint32_t task_count;          /* asked by this connection */
-  size_t assembling_len;        /* bytes announced by them */
-  const char *close_reason;     /* static */
-  struct sure__timer timer;     /* handshake, then keepalive */
-  struct sure__list of_server;  /* all peers of the shard */
-  struct sure__list of_session; /* all connections of one session */
-  struct sure__list waiters;    /* this connection's, of all calls */
-  struct sure__list assembling; /* calls whose payload has not arrived whole */
-  struct sure__list tasks;      /* store tasks that were asked here */
-  struct sure__list dirty;      /* in actions.dirty */
+  struct sure__attach attach;    /* KNOCKING: what it wants */
+  struct sure__buffer knocking;  /* and its credentials, as they came */
+  struct sure__buffer principal; /* who it is; empty: nobody in particular (S5) */
+  struct sure__buffer *out;      /* frames for the client; flushed by the shell */
+  uint64_t heard_at_ms;          /* when bytes came last */
+  bool is_pinged;                /* and a PING is not answered since */
+  uint32_t call_count;           /* waiters and messages being assembled */
+  uint32_t task_count;           /* asked by this connection */
+  size_t assembling_len;         /* bytes announced by them */
+  const char *close_reason;      /* static */
+  struct sure__timer timer;      /* handshake, then keepalive */
+  struct sure__list of_server;   /* all peers of the shard */
+  struct sure__list of_session;  /* all connections of one session */
+  struct sure__list waiters;     /* this connection's, of all calls */
+  struct sure__list assembling;  /* calls whose payload has not arrived whole */
+  struct sure__list arriving;    /* calls that the shell has not let through yet */
+  struct sure__list tasks;       /* store tasks that were asked here */
+  struct sure__list dirty;       /* in actions.dirty */
+  struct sure__list knocks;      /* in actions.knocking */
 };
 
 /* A session with a connection or a running call in this shard. */
 struct sure__server_session {
   struct sure__index_link by_id; /* not for sessions of mode NONE */
   struct sure_session_id id;
-  bool is_none;               /* mode NONE: calls without side effects only */
-  bool is_closed;             /* the client said CLOSE_SESSION */
-  bool may_have_records;      /* or the store need not be told of acknowledgments */
-  uint64_t watermark;         /* highest heard */
-  struct sure__index running; /* struct sure_call by sequence */
+  struct sure_bytes principal; /* in the same block */
+  bool is_none;                /* mode NONE: calls without side effects only */
+  bool is_closed;              /* the client said CLOSE_SESSION */
+  bool may_have_records;       /* or the store need not be told of acknowledgments */
+  uint64_t watermark;          /* highest heard */
+  struct sure__index running;  /* struct sure_call by sequence */
   struct sure__list peers;
   struct sure__list to_ack; /* in server.to_ack */
   struct sure__timer renew_timer;
@@ -103,6 +112,7 @@ struct sure__waiter {
 
 enum sure__call_step {
   SURE__CALL_ASSEMBLING,
+  SURE__CALL_ARRIVES,  /* the shell decides whether to let it through */
   SURE__CALL_ADMITTED, /* the shell unpacks the request */
   SURE__CALL_PREPARES,
   SURE__CALL_CLAIMS,
@@ -119,6 +129,8 @@ struct sure_call {
   const struct sure__method_entry *method;
   enum sure__call_step step;
   struct sure__list link;          /* in an action list, or in peer.assembling */
+  struct sure__peer *peer;         /* ARRIVES: from whom; NULL: he is gone, or has cancelled */
+  struct sure__list of_peer;       /* ARRIVES: in peer.arriving */
   struct sure__index_link running; /* in session.running */
   struct sure__list waiters;
   struct sure__waiter first_waiter; /* the only one, mostly */
@@ -164,6 +176,8 @@ struct sure__task {
 
 /* What the shell is to do after a batch of events. It takes the lists over and empties them. */
 struct sure__server_actions {
+  struct sure__list knocking; /* sure__peer.knocks: sure__server_authenticated */
+  struct sure__list arrived;  /* sure_call.link: sure__server_arrived */
   struct sure__list admitted; /* sure_call.link: unpack, then sure__server_unpacked or _refuse */
   struct sure__list runs;     /* sure_call.link: run, then sure__server_run_done */
   struct sure__list calls;    /* sure_call.link: submit op, then sure__server_store_done */
@@ -183,6 +197,7 @@ struct sure__server {
   struct sure__list free_calls;
   struct sure__timer sweep_timer;
   size_t timer_count; /* reserved in timers */
+  uint32_t arriving_count;
   uint32_t running_count;
   uint32_t task_count;
   bool is_draining;
@@ -213,6 +228,14 @@ void sure__server_leave(struct sure__server *server, struct sure__peer *peer);
 void sure__server_enter(struct sure__server *server, struct sure__peer *peer);
 /* The connection is gone. No cancel: its calls run on (S16). `peer` is free after this. */
 void sure__server_lost(struct sure__server *server, struct sure__peer *peer);
+
+/* Who a peer is was asked in actions.knocking: `principal` (copied), or another code than SURE_OK
+ * turns it away. The shell has held the peer meanwhile. */
+void sure__server_authenticated(struct sure__server *server, struct sure__peer *peer,
+                                enum sure_code code, struct sure_bytes principal, uint64_t now_ms);
+/* The shell lets the attempt through, or refuses it with what is in op.record. */
+void sure__server_arrived(struct sure__server *server, struct sure_call *call, bool is_let_through,
+                          uint64_t now_ms);
 
 /* The request of an admitted call is unpacked and its key is in op.key. */
 void sure__server_unpacked(struct sure__server *server, struct sure_call *call);

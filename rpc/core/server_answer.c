@@ -141,6 +141,13 @@ static void answer_waiter(struct sure__server *server, const struct sure_call *c
   send(server, waiter->peer, call->op.sequence, waiter->attempt, &answer);
 }
 
+void sure__answer_arrival(struct sure__server *server, struct sure__peer *peer,
+                          const struct sure_call *call) {
+  struct answer answer = from_record(&call->op.record, SURE__NOT_RUN);
+  answer.result.retry_after_ms = call->retry_after_ms;
+  send(server, peer, call->op.sequence, call->attempt, &answer);
+}
+
 void sure__answer_call(struct sure__server *server, struct sure_call *call) {
   struct answer answer = from_verdict(call);
   while (!sure__list_is_empty(&call->waiters)) {

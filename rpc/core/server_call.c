@@ -245,6 +245,7 @@ static void admit(struct sure__server *server, struct sure__peer *peer, struct s
   sure__assert(has_waiter && "the first waiter is part of the call");
   call->session = session;
   call->op.session = session->id;
+  call->op.principal = session->principal;
   call->op.record_wanted = is_exactly_once(call);
   call->reply_len_max = peer->message_len_max < server->config.message_len_max
                             ? peer->message_len_max
@@ -259,7 +260,6 @@ static void admit(struct sure__server *server, struct sure__peer *peer, struct s
 
 void sure__call_offer(struct sure__server *server, struct sure__peer *peer, struct sure_call *call,
                       uint64_t now_ms) {
-  call->method = sure__registry_find(server->registry, call->op.method);
   if (call->method == NULL) {
     sure__answer_refusal(server, peer, call->op.sequence, call->attempt, SURE_UNIMPLEMENTED,
                          SURE_REASON_NO_METHOD, SURE__NOT_RUN, "no such method here");
@@ -293,6 +293,9 @@ void sure__call_on_cancel(struct sure__server *server, struct sure__peer *peer,
                           const struct sure__frame *frame) {
   (void)server;
   struct sure__waiter *waiter = find_waiter(peer, frame->sequence, &frame->attempt);
+  if (waiter == NULL && sure__arrival_cancel(peer, frame->sequence, frame->attempt)) {
+    return;
+  }
   if (waiter == NULL) {
     return; /* the answer and the CANCEL have crossed */
   }

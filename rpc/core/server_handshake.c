@@ -51,13 +51,25 @@ static void attach_without_session(struct sure__server *server, struct sure__pee
   send_attached(server, peer, SURE__ATTACHED_NONE, NULL);
 }
 
+static struct sure_bytes principal_of(const struct sure__peer *peer) {
+  return (struct sure_bytes){peer->principal.data, peer->principal.len};
+}
+
+/* Of somebody else's session, the store will say that there is none (S5). */
+static bool is_owner(const struct sure__server_session *session, const struct sure__peer *peer) {
+  struct sure_bytes principal = principal_of(peer);
+  return session->principal.len == principal.len &&
+         (principal.len == 0 ||
+          memcmp(session->principal.data, principal.data, principal.len) == 0);
+}
+
 /* A session that is at work in this process needs no look into the store: should it be fenced
  * meanwhile, the transaction of each call finds out (S6). So a client that comes back while its
  * calls run joins them, and does not wait behind them. */
 static bool attach_to_live_session(struct sure__server *server, struct sure__peer *peer,
                                    const struct sure_session_id *id, uint64_t now_ms) {
   const struct sure__server_session *session = sure__server_session_find(server, id);
-  if (session == NULL || session->is_closed ||
+  if (session == NULL || session->is_closed || !is_owner(session, peer) ||
       !sure__server_session_attach(server, peer, id, false, now_ms)) {
     return false;
   }
@@ -66,8 +78,69 @@ static bool attach_to_live_session(struct sure__server *server, struct sure__pee
   return true;
 }
 
+/* The peer is who it may be. */
+static void attach_peer(struct sure__server *server, struct sure__peer *peer,
+                        const struct sure__attach *attach, uint64_t now_ms) {
+  if (attach->mode == SURE__ATTACH_NONE) {
+    attach_without_session(server, peer, now_ms);
+    return;
+  }
+  if (attach->mode == SURE__ATTACH_RESUME &&
+      attach_to_live_session(server, peer, &attach->session, now_ms)) {
+    return;
+  }
+  struct sure__task *task = sure__task_new(server, SURE_STORE_ATTACH);
+  if (task == NULL || !sure__task_set_principal(task, principal_of(peer))) {
+    send_attached(server, peer, SURE__ATTACHED_FULL, NULL);
+    if (task != NULL) {
+      sure__task_free(server, task);
+    }
+    return;
+  }
+  task->op.create = attach->mode == SURE__ATTACH_NEW;
+  task->op.session = task->op.create ? peer->fresh_session : attach->session;
+  sure__task_set_peer(task, peer);
+  peer->phase = SURE__PEER_ATTACHING;
+  sure__task_submit(server, task);
+}
+
+/* It stays where it is until the shell has asked who it is. */
+static void knock(struct sure__server *server, struct sure__peer *peer,
+                  const struct sure__frame *frame) {
+  sure__buffer_clear(&peer->knocking, 0);
+  if (!sure__buffer_append(&peer->knocking, frame->metadata.data, frame->metadata.len)) {
+    sure__peer_close(server, peer, SURE__GOAWAY_OVERLOADED, "memory is short");
+    return;
+  }
+  peer->attach = frame->attach;
+  peer->phase = SURE__PEER_KNOCKING;
+  sure__list_append(&server->actions.knocking, &peer->knocks);
+}
+
+void sure__server_authenticated(struct sure__server *server, struct sure__peer *peer,
+                                enum sure_code code, struct sure_bytes principal, uint64_t now_ms) {
+  if (peer->phase != SURE__PEER_KNOCKING) {
+    return; /* it is gone meanwhile */
+  }
+  sure__buffer_fini(&peer->knocking);
+  sure__buffer_clear(&peer->principal, SIZE_MAX);
+  peer->phase = SURE__PEER_WELCOMED;
+  if (code != SURE_OK) {
+    sure__peer_send(server, peer,
+                    &(struct sure__frame){
+                        .type = SURE__ATTACHED,
+                        .attached = {.state = SURE__ATTACHED_REFUSED, .code = (uint8_t)code}});
+    sure__peer_close(server, peer, 0, "its credentials were refused");
+  } else if (!sure__buffer_append(&peer->principal, principal.data, principal.len)) {
+    sure__peer_close(server, peer, SURE__GOAWAY_OVERLOADED, "memory is short");
+  } else {
+    attach_peer(server, peer, &peer->attach, now_ms);
+  }
+}
+
 void sure__handshake_on_attach(struct sure__server *server, struct sure__peer *peer,
-                               const struct sure__attach *attach, uint64_t now_ms) {
+                               const struct sure__frame *frame, uint64_t now_ms) {
+  const struct sure__attach *attach = &frame->attach;
   if (peer->phase != SURE__PEER_WELCOMED) {
     sure__server_protocol_error(server, peer, "ATTACH out of turn");
     return;
@@ -82,24 +155,11 @@ void sure__handshake_on_attach(struct sure__server *server, struct sure__peer *p
     sure__peer_close(server, peer, SURE__GOAWAY_DRAINING, "draining");
     return;
   }
-  if (attach->mode == SURE__ATTACH_NONE) {
-    attach_without_session(server, peer, now_ms);
-    return;
+  if (server->config.authenticates) {
+    knock(server, peer, frame);
+  } else {
+    attach_peer(server, peer, attach, now_ms);
   }
-  if (attach->mode == SURE__ATTACH_RESUME &&
-      attach_to_live_session(server, peer, &attach->session, now_ms)) {
-    return;
-  }
-  struct sure__task *task = sure__task_new(server, SURE_STORE_ATTACH);
-  if (task == NULL) {
-    send_attached(server, peer, SURE__ATTACHED_FULL, NULL);
-    return;
-  }
-  task->op.create = attach->mode == SURE__ATTACH_NEW;
-  task->op.session = task->op.create ? peer->fresh_session : attach->session;
-  sure__task_set_peer(task, peer);
-  peer->phase = SURE__PEER_ATTACHING;
-  sure__task_submit(server, task);
 }
 
 static enum sure__attach_state state_of(enum sure_store_verdict verdict) {

@@ -73,7 +73,7 @@ static void continue_message(struct sure__server *server, struct sure__peer *pee
   }
   if ((frame->flags & SURE__MORE) == 0) {
     stop_assembling(peer, call);
-    sure__call_offer(server, peer, call, now_ms);
+    sure__call_arrive(server, peer, call, now_ms);
   }
 }
 
@@ -121,7 +121,7 @@ void sure__message_on_request(struct sure__server *server, struct sure__peer *pe
   if ((frame->flags & SURE__MORE) != 0) {
     begin_message(server, peer, call, frame);
   } else {
-    sure__call_offer(server, peer, call, now_ms);
+    sure__call_arrive(server, peer, call, now_ms);
   }
 }
 

@@ -32,6 +32,7 @@ bool sure__server_accepted(struct sure__server *server, struct sure__peer *peer,
   peer->timer.kind = SURE__TIMER_PEER;
   sure__list_init(&peer->waiters);
   sure__list_init(&peer->assembling);
+  sure__list_init(&peer->arriving);
   sure__list_init(&peer->tasks);
   sure__server_enter(server, peer);
   return true;
@@ -86,13 +87,17 @@ void sure__server_lost(struct sure__server *server, struct sure__peer *peer) {
   peer->phase = SURE__PEER_CLOSED;
   sure__call_drop_waiters(peer);
   sure__message_drop_peer(server, peer);
-  sure__assert(peer->call_count == 0 && "waiters and messages are all that was counted");
+  sure__arrivals_drop_peer(peer);
+  sure__assert(peer->call_count == 0 && "waiters, messages and arrivals are all that was counted");
   struct sure__list *link;
   while ((link = sure__list_pop(&peer->tasks)) != NULL) {
     sure__container_of(link, struct sure__task, of_peer)->peer = NULL;
   }
   sure__server_session_detach(server, peer);
   sure__list_remove(&peer->dirty);
+  sure__list_remove(&peer->knocks);
+  sure__buffer_fini(&peer->knocking);
+  sure__buffer_fini(&peer->principal);
   sure__server_leave(server, peer);
 }
 
@@ -100,7 +105,8 @@ void sure__peer_timer_fired(struct sure__server *server, struct sure__peer *peer
   if (peer->is_closing) {
     return;
   }
-  if (peer->phase == SURE__PEER_NEW || peer->phase == SURE__PEER_WELCOMED) {
+  if (peer->phase == SURE__PEER_NEW || peer->phase == SURE__PEER_WELCOMED ||
+      peer->phase == SURE__PEER_KNOCKING) {
     sure__peer_close(server, peer, SURE__GOAWAY_IDLE, "no ATTACH in time");
     return;
   }
@@ -159,7 +165,7 @@ void sure__server_frame(struct sure__server *server, struct sure__peer *peer,
     sure__handshake_on_hello(server, peer, &frame->hello);
     break;
   case SURE__ATTACH:
-    sure__handshake_on_attach(server, peer, &frame->attach, now_ms);
+    sure__handshake_on_attach(server, peer, frame, now_ms);
     break;
   case SURE__REQUEST:
   case SURE__ACK:

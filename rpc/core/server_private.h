@@ -35,6 +35,8 @@ struct sure__task *sure__task_new(struct sure__server *server, enum sure_store_o
  * not fill our memory. */
 bool sure__peer_may_ask(const struct sure__peer *peer);
 /* It was asked by `peer`, who is answered, if he is there, when it is done. */
+/* It is done in the name of `principal` (copied). False when memory is short. */
+bool sure__task_set_principal(struct sure__task *task, struct sure_bytes principal);
 void sure__task_set_peer(struct sure__task *task, struct sure__peer *peer);
 void sure__task_submit(struct sure__server *server, struct sure__task *task);
 void sure__task_free(struct sure__server *server, struct sure__task *task);
@@ -59,9 +61,18 @@ void sure__server_session_on_close(struct sure__server *server, struct sure__pee
 void sure__server_session_renew(struct sure__server *server, struct sure__server_session *session,
                                 uint64_t now_ms);
 
-/* server_call.c */
+/* server_arrival.c */
 
 /* A request is here as a whole. The call object is consumed. */
+void sure__call_arrive(struct sure__server *server, struct sure__peer *peer, struct sure_call *call,
+                       uint64_t now_ms);
+/* Calls that are on their way in lose interest in their peer: all, or one attempt. */
+void sure__arrivals_drop_peer(struct sure__peer *peer);
+bool sure__arrival_cancel(struct sure__peer *peer, uint64_t sequence, uint32_t attempt);
+
+/* server_call.c */
+
+/* It is let through. */
 void sure__call_offer(struct sure__server *server, struct sure__peer *peer, struct sure_call *call,
                       uint64_t now_ms);
 void sure__call_on_cancel(struct sure__server *server, struct sure__peer *peer,
@@ -91,6 +102,10 @@ void sure__call_remove_waiter(struct sure__waiter *waiter);
 
 /* server_answer.c */
 
+/* An interceptor did not let the attempt through: what is in op.record. */
+void sure__answer_arrival(struct sure__server *server, struct sure__peer *peer,
+                          const struct sure_call *call);
+
 /* Answer one attempt that did not get as far as a call. */
 void sure__answer_refusal(struct sure__server *server, struct sure__peer *peer, uint64_t sequence,
                           uint32_t attempt, enum sure_code code, enum sure_reason reason,
@@ -109,7 +124,7 @@ void sure__settle_answer(struct sure__server *server, struct sure__task *task);
 void sure__handshake_on_hello(struct sure__server *server, struct sure__peer *peer,
                               const struct sure__hello *hello);
 void sure__handshake_on_attach(struct sure__server *server, struct sure__peer *peer,
-                               const struct sure__attach *attach, uint64_t now_ms);
+                               const struct sure__frame *frame, uint64_t now_ms);
 void sure__handshake_answer(struct sure__server *server, struct sure__task *task, uint64_t now_ms);
 
 #endif

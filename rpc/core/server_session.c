@@ -33,13 +33,19 @@ static void schedule_renewal(struct sure__server *server, struct sure__server_se
 }
 
 static struct sure__server_session *session_new(struct sure__server *server,
-                                                const struct sure_session_id *id, bool is_fresh,
+                                                const struct sure_session_id *id,
+                                                struct sure_bytes principal, bool is_fresh,
                                                 uint64_t now_ms) {
-  struct sure__server_session *session = sure__alloc(sizeof *session);
+  struct sure__server_session *session = sure__alloc(sizeof *session + principal.len);
   if (session == NULL || !sure__server_timer_reserve(server)) {
     sure__free(session);
     return NULL;
   }
+  uint8_t *copy = (uint8_t *)(session + 1);
+  if (principal.len > 0) {
+    memcpy(copy, principal.data, principal.len);
+  }
+  session->principal = (struct sure_bytes){copy, principal.len};
   session->renew_timer.kind = SURE__TIMER_RENEW;
   session->watermark = 1;
   session->may_have_records = id != NULL && !is_fresh;
@@ -60,7 +66,8 @@ bool sure__server_session_attach(struct sure__server *server, struct sure__peer 
   sure__assert(peer->session == NULL && "a connection has one session (S1)");
   struct sure__server_session *session = id == NULL ? NULL : sure__server_session_find(server, id);
   if (session == NULL) {
-    session = session_new(server, id, is_fresh, now_ms);
+    struct sure_bytes principal = {peer->principal.data, peer->principal.len};
+    session = session_new(server, id, principal, is_fresh, now_ms);
     if (session == NULL) {
       return false;
     }
@@ -104,11 +111,26 @@ void sure__server_session_hear_watermark(struct sure__server *server,
   }
 }
 
+/* A task about the session, in the name of its owner. NULL when memory is short. */
+static struct sure__task *new_task(struct sure__server *server,
+                                   const struct sure__server_session *session,
+                                   enum sure_store_op_kind kind) {
+  struct sure__task *task = sure__task_new(server, kind);
+  if (task == NULL) {
+    return NULL;
+  }
+  if (!sure__task_set_principal(task, session->principal)) {
+    sure__task_free(server, task);
+    return NULL;
+  }
+  task->op.session = session->id;
+  return task;
+}
+
 static struct sure__task *new_ack(struct sure__server *server,
-                                  struct sure__server_session *session) {
-  struct sure__task *task = sure__task_new(server, SURE_STORE_ACK);
+                                  const struct sure__server_session *session) {
+  struct sure__task *task = new_task(server, session, SURE_STORE_ACK);
   if (task != NULL) {
-    task->op.session = session->id;
     task->op.watermark = session->watermark;
   }
   return task;
@@ -159,12 +181,11 @@ void sure__server_session_on_close(struct sure__server *server, struct sure__pee
     return;
   }
   peer->session->is_closed = true;
-  struct sure__task *task = sure__task_new(server, SURE_STORE_CLOSE);
+  struct sure__task *task = new_task(server, peer->session, SURE_STORE_CLOSE);
   if (task == NULL) {
     return; /* its lease will run out */
   }
   sure__task_set_peer(task, peer);
-  task->op.session = peer->session->id;
   sure__server_batch_end(server); /* what was acknowledged goes first, so that nothing is left */
   sure__task_submit(server, task);
 }
@@ -175,9 +196,8 @@ void sure__server_session_renew(struct sure__server *server, struct sure__server
   if (sure__list_is_empty(&session->peers)) {
     return; /* nobody is attached: the lease runs */
   }
-  struct sure__task *task = sure__task_new(server, SURE_STORE_RENEW);
+  struct sure__task *task = new_task(server, session, SURE_STORE_RENEW);
   if (task != NULL) {
-    task->op.session = session->id;
     sure__task_submit(server, task);
   }
 }

@@ -28,7 +28,9 @@ void sure__settle_on_frame(struct sure__server *server, struct sure__peer *peer,
   const struct sure__settle_body *settle = &frame->settle;
   struct sure__task *task =
       sure__peer_may_ask(peer) ? sure__task_new(server, SURE_STORE_SETTLE) : NULL;
-  if (task == NULL || !sure__arena_copy(&task->arena, settle->key, &task->op.key)) {
+  struct sure_bytes principal = {peer->principal.data, peer->principal.len};
+  if (task == NULL || !sure__arena_copy(&task->arena, settle->key, &task->op.key) ||
+      !sure__task_set_principal(task, principal)) {
     send_not_yet(server, peer, frame->sequence);
     if (task != NULL) {
       sure__task_free(server, task);

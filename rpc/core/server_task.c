@@ -28,6 +28,10 @@ struct sure__task *sure__task_new(struct sure__server *server, enum sure_store_o
   return task;
 }
 
+bool sure__task_set_principal(struct sure__task *task, struct sure_bytes principal) {
+  return sure__arena_copy(&task->arena, principal, &task->op.principal);
+}
+
 void sure__task_set_peer(struct sure__task *task, struct sure__peer *peer) {
   task->peer = peer;
   peer->task_count++;

@@ -131,6 +131,10 @@ uint32_t sure_call_attempt(const struct sure_call *call) {
   return call->attempt;
 }
 
+struct sure_bytes sure_call_principal(const struct sure_call *call) {
+  return call->op.principal;
+}
+
 const struct sure_method *sure_call_method(const struct sure_call *call) {
   return call->method->table;
 }

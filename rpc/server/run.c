@@ -54,8 +54,8 @@ static bool take_key(struct sure_call *call) {
 }
 
 /* Mostly there is none. */
-static bool unpack_metadata(struct sure_call *call) {
-  if (call->metadata.len == 0) {
+bool sure__call_unpack_metadata(struct sure_call *call) {
+  if (call->metadata.len == 0 || call->request_meta != NULL) {
     return true;
   }
   struct sure__meta *meta = sure__arena_alloc(&call->arena, sizeof *meta);
@@ -77,7 +77,7 @@ static bool unpack_metadata(struct sure_call *call) {
 }
 
 bool sure__call_unpack(struct sure_call *call) {
-  if (!unpack_metadata(call)) {
+  if (!sure__call_unpack_metadata(call)) {
     return false;
   }
   const ProtobufCMessageDescriptor *descriptor = call->method->table->request;
@@ -107,7 +107,7 @@ static bool pack_metadata(struct sure_call *call, struct sure_bytes *out_bytes) 
 }
 
 /* Without memory for its metadata, a failure is still a failure. */
-static struct sure_record failure(struct sure_call *call, enum sure_code code) {
+struct sure_record sure__call_failure(struct sure_call *call, enum sure_code code) {
   struct sure_record record = {.code = code};
   if (call->message != NULL) {
     record.message = text_bytes(call->message);
@@ -191,17 +191,14 @@ static struct sure_record run_once(struct sure_call *call, void *transaction, bo
   }
   call->child_count = 0;
   call->transaction = transaction;
-  enum sure_code code = invoke(call, reply);
+  enum sure_code code = sure__intercept_run(server_of(call), call, reply, invoke);
   call->transaction = NULL;
-  if (code < 0 || code > SURE_CODE_MAX) {
-    code = SURE_UNKNOWN;
-  }
   *out_recorded = sure__code_is_recorded(code);
   if (code != SURE_OK) {
     if (call->step == SURE__CALL_PREPARES) {
       call->apply = NULL; /* it failed after it had asked for a second phase */
     }
-    return failure(call, code);
+    return sure__call_failure(call, code);
   }
   if (call->step == SURE__CALL_PREPARES && call->apply != NULL) {
     call->prepared_reply = reply;

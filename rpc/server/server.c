@@ -161,6 +161,26 @@ enum sure_code sure_server_set_run_mode(struct sure_server *server, const char *
   return SURE_OK;
 }
 
+enum sure_code sure_server_add_interceptor(struct sure_server *server,
+                                           const struct sure_server_interceptor *interceptor) {
+  if (interceptor->version != SURE_INTERCEPTOR_VERSION) {
+    return SURE_INVALID_ARGUMENT;
+  }
+  if (server->listener_count > 0) {
+    return SURE_FAILED_PRECONDITION;
+  }
+  if (server->interceptor_count == SURE_INTERCEPTORS_MAX) {
+    return SURE_RESOURCE_EXHAUSTED;
+  }
+  server->interceptors[server->interceptor_count++] = *interceptor;
+  for (size_t i = 0; i < server->shard_count; i++) {
+    struct sure__server_config *config = &server->shards[i].engine.config;
+    config->authenticates = config->authenticates || interceptor->peer_attaches != NULL;
+    config->intercepts = config->intercepts || interceptor->attempt_arrives != NULL;
+  }
+  return SURE_OK;
+}
+
 /* The last choice for `name`; AUTO if there was none. */
 static enum sure_run_mode chosen_mode(const struct sure_server *server, const char *name,
                                       enum sure_run_mode preset) {

@@ -7,10 +7,20 @@
 
 /* Connections that are flushed with one taking of the lock, and ops of one submit to a store that
  * does not block. */
-enum { ROUND_MAX = 64, SUBMIT_MAX = 256 };
+enum { ROUND_MAX = 64, SUBMIT_MAX = 256, KNOCKS_MAX = 4 };
+
+/* A client that is asked who it is. Its connection is held. */
+struct knock {
+  struct sure__link *link;
+  enum sure_code code;
+  struct sure_attach attach;
+};
 
 /* One round of an engine's wishes, taken under the lock and done without it. */
 struct round {
+  struct knock knocks[KNOCKS_MAX];
+  size_t knock_count;
+  struct sure__list arrived;
   struct sure__list admitted;
   struct sure__list runs;
   struct sure__list calls;
@@ -57,23 +67,74 @@ static void take_links(struct round *round, struct sure__list *dirty) {
   }
 }
 
+static void take_knocks(struct round *round, struct sure__list *knocking) {
+  struct sure__list *l;
+  while (round->knock_count < KNOCKS_MAX && (l = sure__list_pop(knocking)) != NULL) {
+    struct sure__peer *peer = sure__container_of(l, struct sure__peer, knocks);
+    struct sure__link *link = sure__container_of(peer, struct sure__link, peer);
+    if (sure__connection_hold(link->connection)) {
+      round->knocks[round->knock_count++].link = link;
+    }
+  }
+}
+
 static bool take_round(struct sure__shard *shard, struct round *round) {
   struct sure__server_actions *actions = &shard->engine.actions;
   sure__server_batch_end(&shard->engine);
+  round->knock_count = 0;
+  sure__list_init(&round->arrived);
   sure__list_init(&round->admitted);
   sure__list_init(&round->runs);
   sure__list_init(&round->calls);
   sure__list_init(&round->tasks);
   round->flushed_count = 0;
+  take_knocks(round, &actions->knocking);
+  sure__list_move_all(&round->arrived, &actions->arrived);
   sure__list_move_all(&round->admitted, &actions->admitted);
   sure__list_move_all(&round->runs, &actions->runs);
   sure__list_move_all(&round->calls, &actions->calls);
   sure__list_move_all(&round->tasks, &actions->tasks);
   take_links(round, &actions->dirty);
   take_links(round, &actions->closing);
-  return round->flushed_count > 0 || !sure__list_is_empty(&round->admitted) ||
+  return round->flushed_count > 0 || round->knock_count > 0 ||
+         !sure__list_is_empty(&round->arrived) || !sure__list_is_empty(&round->admitted) ||
          !sure__list_is_empty(&round->runs) || !sure__list_is_empty(&round->calls) ||
          !sure__list_is_empty(&round->tasks);
+}
+
+static void feed_knocks(struct sure__shard *shard, const struct round *round) {
+  uint64_t now_ms = sure__clock_ms();
+  for (size_t i = 0; i < round->knock_count; i++) {
+    const struct knock *knock = &round->knocks[i];
+    struct sure_bytes principal = {knock->attach.principal, knock->attach.principal_len};
+    sure__server_authenticated(&shard->engine, &knock->link->peer, knock->code, principal, now_ms);
+  }
+}
+
+/* Without the lock, as the end of its connection may wait for both. */
+static void release_knocks(struct sure__shard *shard, const struct round *round) {
+  pthread_mutex_unlock(&shard->lock);
+  for (size_t i = 0; i < round->knock_count; i++) {
+    sure__connection_release(round->knocks[i].link->connection);
+  }
+  pthread_mutex_lock(&shard->lock);
+}
+
+static void feed_arrived(struct sure__shard *shard, struct sure__list *calls) {
+  struct sure__list *link;
+  while ((link = sure__list_pop(calls)) != NULL) {
+    struct sure_call *call = sure__container_of(link, struct sure_call, link);
+    bool is_let_through = call->op.record.code == SURE_OK;
+    sure__server_arrived(&shard->engine, call, is_let_through, sure__clock_ms());
+  }
+}
+
+static void feed_asked(struct sure__shard *shard, struct round *round) {
+  if (round->knock_count > 0) {
+    feed_knocks(shard, round);
+    release_knocks(shard, round);
+  }
+  feed_arrived(shard, &round->arrived);
 }
 
 /* The requests of `calls` were unpacked, or not. */
@@ -120,6 +181,18 @@ static void write_out(const struct round *round) {
       sure__connection_close(round->flushed[i], round->close_reasons[i]);
     }
     sure__connection_release(round->flushed[i]);
+  }
+}
+
+static void ask_all(const struct sure_server *server, struct round *round) {
+  for (size_t i = 0; i < round->knock_count; i++) {
+    struct knock *knock = &round->knocks[i];
+    const struct sure__buffer *credentials = &knock->link->peer.knocking;
+    knock->code = sure__intercept_attach(
+        server, (struct sure_bytes){credentials->data, credentials->len}, &knock->attach);
+  }
+  for (struct sure__list *l = round->arrived.next; l != &round->arrived; l = l->next) {
+    sure__intercept_arrival(server, sure__container_of(l, struct sure_call, link));
   }
 }
 
@@ -195,10 +268,12 @@ void sure__shard_finish(struct sure__shard *shard) {
   while (take_round(shard, &round)) {
     pthread_mutex_unlock(&shard->lock);
     write_out(&round);
+    ask_all(server, &round);
     unpack_all(&round);
     run_all(server, &round);
     submit_all(server, &round);
     pthread_mutex_lock(&shard->lock);
+    feed_asked(shard, &round);
     feed_unpacked(shard, &round.admitted);
     feed_runs(shard, &round.runs);
     feed_decided(shard, &round);

@@ -16,6 +16,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sure/server.h>
 
 #include "rpc/core/server.h"
 #include "rpc/net/connection.h"
@@ -77,6 +78,12 @@ struct sure__loop {
   _Atomic uint64_t armed_ms;
 };
 
+struct sure_attach {
+  const struct sure_metadata *credentials;
+  uint8_t principal_len;
+  uint8_t principal[SURE_PRINCIPAL_LEN_MAX];
+};
+
 struct sure__run_mode_choice {
   struct sure__list link;
   enum sure_run_mode mode;
@@ -89,6 +96,8 @@ struct sure_server {
   struct sure_store *own_store; /* freed with the server */
   struct sure__registry registry;
   struct sure__list run_modes;
+  struct sure_server_interceptor interceptors[SURE_INTERCEPTORS_MAX];
+  size_t interceptor_count;
   struct sure__shard shards[SURE__SHARD_COUNT];
   size_t shard_count; /* that are initialised */
   struct sure__writer writer;
@@ -119,14 +128,31 @@ void sure__shard_finish(struct sure__shard *shard);
 
 /* run.c */
 
-/* Unpack the request of an admitted call. False: op.record says why not. */
+/* Unpack the metadata of an attempt, or the request of an admitted call as well. False: op.record
+ * says why not. */
+bool sure__call_unpack_metadata(struct sure_call *call);
 bool sure__call_unpack(struct sure_call *call);
+/* What a handler or interceptor that returned `code` has left in the call. */
+struct sure_record sure__call_failure(struct sure_call *call, enum sure_code code);
 /* Run the handler outside of the store, `transaction` being NULL or that of a read. The result is
  * in op.record and not_recorded_ok. */
 void sure__call_run(struct sure_call *call, void *transaction);
 /* The sure_store_run_fn of every call. */
 bool sure__call_run_in_store(void *user, struct sure_store_op *op, void *transaction,
                              struct sure_record *out_record);
+
+/* intercept.c */
+
+/* Ask who the client with these credentials is: the answer is in `attach`. Another code than
+ * SURE_OK turns it away. */
+enum sure_code sure__intercept_attach(const struct sure_server *server,
+                                      struct sure_bytes credentials, struct sure_attach *attach);
+/* Ask whether to let the attempt through: op.record says SURE_OK, or what it is answered. */
+void sure__intercept_arrival(const struct sure_server *server, struct sure_call *call);
+typedef enum sure_code sure__invoke_fn(struct sure_call *call, ProtobufCMessage *reply);
+/* Run a handler amid the interceptors. */
+enum sure_code sure__intercept_run(const struct sure_server *server, struct sure_call *call,
+                                   ProtobufCMessage *reply, sure__invoke_fn *invoke);
 
 /* writer.c, pool.c, loop.c: start returns false when threads are short; stop is harmless before it.
  */

@@ -79,7 +79,7 @@ static void call_that_never_left_is_not_applied(void **state) {
 
 static void black_hole_is_left_after_the_attempt_time_out(void **state) {
   struct world *world = *state;
-  world_serve(world, &(struct sure_channel_options){.accept_timeout_ms = 150});
+  world_serve(world, &(struct sure_channel_options){.accept_timeout_ms = 400});
   assert_end(add_one(world->channel), SURE_OK, SURE_APPLIED);
   relay_arm(world->relay, SURE__REQUEST, RELAY_SWALLOW);
   struct end end = add_one(world->channel);
@@ -94,7 +94,7 @@ static void black_hole_is_left_after_the_attempt_time_out(void **state) {
 
 static void black_hole_that_swallows_the_reply_is_left_too(void **state) {
   struct world *world = *state;
-  world_serve(world, &(struct sure_channel_options){.accept_timeout_ms = 150});
+  world_serve(world, &(struct sure_channel_options){.accept_timeout_ms = 400});
   relay_arm(world->relay, SURE__RESPONSE, RELAY_SWALLOW);
   struct end end = add_one(world->channel);
   assert_end(end, SURE_OK, SURE_APPLIED);

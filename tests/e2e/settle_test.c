@@ -8,6 +8,7 @@ enum { RACE_ROUNDS = 150, LATE_ROUNDS = 15 };
 /* Ends UNKNOWN: its REQUEST is held in the relay and nobody can be asked within its deadline. */
 static struct end end_unknown(struct world *world) {
   Sure__E2e__V1__AddRequest request = add_request(1);
+  wait_until(sure_channel_get_state(world->channel, true) == SURE_READY);
   relay_arm(world->relay, SURE__REQUEST, RELAY_HOLD);
   struct end end = add(world->channel, &request, &(struct sure_call_options){.timeout_ms = 100});
   assert_end(end, SURE_DEADLINE_EXCEEDED, SURE_OUTCOME_UNKNOWN);

@@ -220,11 +220,58 @@ static struct client *client_of(struct sure__list *dirty) {
                             peer);
 }
 
+static void open_door(struct driver *driver, struct sure__peer *peer) {
+  uint8_t principal[16];
+  size_t len = peer->knocking.len;
+  assert_true(len <= sizeof principal);
+  if (len > 0) {
+    memcpy(principal, peer->knocking.data, len);
+  }
+  sure__server_authenticated(&driver->server, peer, driver->door_code,
+                             (struct sure_bytes){principal, len}, driver->now_ms);
+}
+
+static void let_in(struct driver *driver, struct sure_call *call) {
+  call->op.record =
+      (struct sure_record){.code = driver->arrival_code, .reason = SURE_REASON_REFUSED};
+  sure__server_arrived(&driver->server, call, driver->arrival_code == SURE_OK, driver->now_ms);
+}
+
+void driver_release_arrivals(struct driver *driver) {
+  struct sure__list *link;
+  driver->holds_arrivals = false;
+  while ((link = sure__list_pop(&driver->held_arrivals)) != NULL) {
+    let_in(driver, sure__container_of(link, struct sure_call, link));
+  }
+  driver_work(driver);
+}
+
+/* Those who knock, and attempts that arrive. */
+static bool work_at_door(struct driver *driver) {
+  struct sure__server_actions *actions = &driver->server.actions;
+  struct sure__list *link;
+  if ((link = sure__list_pop(&actions->knocking)) != NULL) {
+    open_door(driver, sure__container_of(link, struct sure__peer, knocks));
+    return true;
+  }
+  if (driver->holds_arrivals) {
+    sure__list_move_all(&driver->held_arrivals, &actions->arrived);
+  }
+  if ((link = sure__list_pop(&actions->arrived)) != NULL) {
+    let_in(driver, sure__container_of(link, struct sure_call, link));
+    return true;
+  }
+  return false;
+}
+
 static bool work_once(struct driver *driver) {
   struct sure__server_actions *actions = &driver->server.actions;
   struct sure__list *link;
   sure__server_batch_end(&driver->server);
   while (sure__list_pop(&actions->dirty) != NULL) {
+  }
+  if (work_at_door(driver)) {
+    return true;
   }
   if ((link = sure__list_pop(&actions->closing)) != NULL) {
     struct client *client = client_of(link);
@@ -333,6 +380,7 @@ static void free_store(struct driver *driver) {
 }
 
 static void start(struct driver *driver) {
+  sure__list_init(&driver->held_arrivals);
   sure__list_init(&driver->held_runs);
   sure__list_init(&driver->held_calls);
   sure__list_init(&driver->held_tasks);
@@ -341,6 +389,7 @@ static void start(struct driver *driver) {
 }
 
 static void stop(struct driver *driver) {
+  driver_release_arrivals(driver);
   driver_release_runs(driver);
   driver_release_store(driver);
   assert_true(sure__server_is_idle(&driver->server));
@@ -459,6 +508,9 @@ int client_attach(struct client *client, enum sure__attach_mode mode,
                                .attach = {.mode = (uint8_t)mode, .challenge = client->challenge}};
   if (session != NULL) {
     attach.attach.session = *session;
+  }
+  if (client->credentials != NULL) {
+    attach.metadata = sure__bytes_of(client->credentials);
   }
   client_send(client, &attach);
   if (!client_next(client, &frame) || frame.type != SURE__ATTACHED) {

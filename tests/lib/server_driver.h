@@ -50,15 +50,20 @@ struct driver {
 
   enum sure_code code; /* what handlers return from now on */
   enum sure_reason reason;
-  const char *reply;    /* what they reply; NULL: "re:" and the payload */
-  bool gives_receipts;  /* they reply "receipt N", the Nth effect's, unless they only read */
-  unsigned run_count;   /* handlers that ran */
-  unsigned apply_count; /* those that returned OK: the effects */
-  unsigned effects[16]; /* those of EXACTLY_ONCE methods, by sequence number if it is small */
-  bool holds_runs;      /* runs outside of the store wait for driver_release_runs */
-  bool holds_store;     /* ops wait for driver_release_store */
-  bool holds_commits;   /* the same, for those that write a record: CALL and COMPLETE */
-  bool is_dead;         /* it reaches the store no more, and no handler runs; driver_bury follows */
+  const char *reply;        /* what they reply; NULL: "re:" and the payload */
+  bool gives_receipts;      /* they reply "receipt N", the Nth effect's, unless they only read */
+  unsigned run_count;       /* handlers that ran */
+  unsigned apply_count;     /* those that returned OK: the effects */
+  unsigned effects[16];     /* those of EXACTLY_ONCE methods, by sequence number if it is small */
+  bool holds_runs;          /* runs outside of the store wait for driver_release_runs */
+  bool holds_store;         /* ops wait for driver_release_store */
+  bool holds_commits;       /* the same, for those that write a record: CALL and COMPLETE */
+  enum sure_code door_code; /* what peers are told who want to attach, if it authenticates; with
+                                  SURE_OK their credentials are their principal */
+  enum sure_code arrival_code; /* the same of attempts, if it intercepts */
+  bool holds_arrivals;         /* attempts wait for driver_release_arrivals */
+  bool is_dead; /* it reaches the store no more, and no handler runs; driver_bury follows */
+  struct sure__list held_arrivals;
   struct sure__list held_runs;
   struct sure__list held_calls;
   struct sure__list held_tasks;
@@ -76,6 +81,7 @@ struct client {
   struct sure__buffer sent; /* all that was fed */
   struct sure_session_id session;
   struct sure__challenge challenge; /* of WELCOME */
+  const char *credentials;          /* for ATTACH; NULL: none */
   bool is_closed;
 };
 
@@ -96,6 +102,7 @@ void driver_restart(struct driver *driver, bool forgets);
 /* Do what the engine wants, until it wants nothing more that is not held. */
 void driver_work(struct driver *driver);
 void driver_advance(struct driver *driver, uint64_t ms);
+void driver_release_arrivals(struct driver *driver);
 void driver_release_runs(struct driver *driver);
 void driver_release_store(struct driver *driver);
 

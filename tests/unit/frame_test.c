@@ -501,8 +501,14 @@ static void the_handshake_is_checked(void **state) {
     mode == 0 || mode == 4 ? expect_invalid("mode") : expect_valid();
   }
   for (uint8_t attached = 0; attached < 10; attached++) {
-    encode(&(struct sure__frame){.type = SURE__ATTACHED, .attached = {.state = attached}});
+    encode(&(struct sure__frame){.type = SURE__ATTACHED,
+                                 .attached = {.state = attached, .code = SURE_UNAUTHENTICATED}});
     attached == 0 || attached == 9 ? expect_invalid("state") : expect_valid();
+  }
+  for (uint8_t code = 0; code < 18; code++) {
+    encode(&(struct sure__frame){.type = SURE__ATTACHED,
+                                 .attached = {.state = SURE__ATTACHED_REFUSED, .code = code}});
+    code == SURE_OK || code > SURE_CODE_MAX ? expect_invalid("code") : expect_valid();
   }
 }
 

@@ -62,6 +62,9 @@ SURE_API uint32_t sure_call_time_left_ms(const struct sure_call *call);
 SURE_API bool sure_call_is_cancelled(const struct sure_call *call);
 /* The number of the attempt that started this run, from 1. */
 SURE_API uint32_t sure_call_attempt(const struct sure_call *call);
+/* Who the client is, as peer_attaches of an interceptor has said (sure/interceptor.h); empty when
+ * nobody has. */
+SURE_API struct sure_bytes sure_call_principal(const struct sure_call *call);
 /* The table of the method being served. */
 SURE_API const struct sure_method *sure_call_method(const struct sure_call *call);
 /* The call's idempotency key: the application's own or derived from a parent call; empty if there

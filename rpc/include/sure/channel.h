@@ -6,6 +6,7 @@
 #ifndef SURE_CHANNEL_H
 #define SURE_CHANNEL_H
 
+#include <sure/interceptor.h>
 #include <sure/log.h>
 #include <sure/metadata.h>
 #include <sure/method.h>
@@ -54,6 +55,11 @@ struct sure_channel_options {
   struct sure_retry_budget retry_budget;
   struct sure_retry_throttling retry_throttling;
   struct sure_outlier_detection outlier_detection;
+  /* Who this is, for the server's peer_attaches (sure/interceptor.h): a token, for example. Copied.
+   * Sent to each endpoint in the clear, unless the target says otherwise. */
+  const struct sure_metadata *credentials;
+  const struct sure_client_interceptor *interceptors; /* copied; at most SURE_INTERCEPTORS_MAX */
+  size_t interceptor_count;
 };
 
 /* Open a channel to `options->target`.
@@ -74,6 +80,12 @@ SURE_API enum sure_code sure_channel_open(const struct sure_channel_options *opt
  * the channel any more. Not from a completion: that is a bug that is asserted. In a forked child it
  * frees nothing and touches nothing (S3). */
 SURE_API struct sure_channel *sure_channel_free(struct sure_channel *channel, uint32_t linger_ms);
+
+/* Other credentials from the next connection on: a token that was renewed. If the server has turned
+ * the channel away, it is asked again at once. Any thread.
+ * SURE_RESOURCE_EXHAUSTED: memory is short; the old ones stay. */
+SURE_API enum sure_code sure_channel_set_credentials(struct sure_channel *channel,
+                                                     const struct sure_metadata *credentials);
 
 /* Whether the channel can be used now. `connects`: if it is IDLE, it begins to connect, as a call
  * would have it do. Does not block. Any thread. */

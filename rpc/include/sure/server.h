@@ -3,6 +3,7 @@
 #define SURE_SERVER_H
 
 #include <sure/call.h>
+#include <sure/interceptor.h>
 #include <sure/log.h>
 #include <sure/method.h>
 #include <sure/store.h>
@@ -94,6 +95,14 @@ SURE_API enum sure_code sure_server_register(struct sure_server *server,
  * SURE_FAILED_PRECONDITION: the service is registered already. */
 SURE_API enum sure_code sure_server_set_run_mode(struct sure_server *server, const char *name,
                                                  enum sure_run_mode mode);
+
+/* Put an interceptor (copied) behind those that are there. Before sure_server_listen.
+ * SURE_INVALID_ARGUMENT: its version is another.
+ * SURE_RESOURCE_EXHAUSTED: there are SURE_INTERCEPTORS_MAX.
+ * SURE_FAILED_PRECONDITION: the server listens already. */
+SURE_API enum sure_code
+sure_server_add_interceptor(struct sure_server *server,
+                            const struct sure_server_interceptor *interceptor);
 
 /* Listen on `url` ("tcp://127.0.0.1:5001", "tcp://0.0.0.0:5001", port 0 for a free one,
  * "ipc:///path") and serve. May be called for several addresses.

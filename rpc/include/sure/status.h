@@ -74,7 +74,8 @@ enum sure_outcome {
   X(16, WRONG_STORE, "the endpoint serves another store")                                          \
   X(17, HANDLER_BROKE_TRANSACTION, "the handler left or spoilt its transaction")                   \
   X(18, REPLY_LOST, "the effect was applied, its reply can't be given")                            \
-  X(19, TOO_MANY_CALLS, "the connection carries as many calls as it may")
+  X(19, TOO_MANY_CALLS, "the connection carries as many calls as it may")                          \
+  X(20, REFUSED, "an interceptor did not let it through")
 
 enum sure_reason {
 #define SURE_REASON_ENUM(number, name, text) SURE_REASON_##name = number,
