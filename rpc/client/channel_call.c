@@ -6,6 +6,7 @@
 #include "rpc/core/assert.h"
 #include "rpc/core/key.h"
 #include "rpc/net/callback_mark.h"
+#include "rpc/net/children.h"
 #include "rpc/net/clock.h"
 
 /* What is asked for, on its way to a call. */
@@ -119,9 +120,33 @@ static struct sure__refusal set_metadata(const struct order *order,
   return refusal;
 }
 
+static void cancel_child(struct sure__child *child) {
+  struct sure__client_call *call = sure__container_of(child, struct sure__client_call, child);
+  struct sure_channel *channel = call->channel;
+  pthread_mutex_lock(&channel->mutex);
+  sure__client_cancel_soon(&channel->engine, call);
+  pthread_cond_broadcast(&channel->changed);
+  pthread_mutex_unlock(&channel->mutex);
+}
+
+/* From here on its parent's end may be its own. */
+static struct sure__refusal join_parent(const struct order *order, struct sure__client_call *call) {
+  if (order->options->parent == NULL) {
+    return no_refusal;
+  }
+  call->channel = order->channel;
+  call->child.cancel = cancel_child;
+  return sure__child_add(order->options->parent, &call->child)
+             ? no_refusal
+             : sure__refuse(SURE_CANCELLED, "the parent is cancelled");
+}
+
 static struct sure__refusal fill_in(const struct order *order, struct sure__client_call *call) {
   call->method = order->method;
-  struct sure__refusal refusal = set_times(order, call);
+  struct sure__refusal refusal = join_parent(order, call);
+  if (refusal.text == NULL) {
+    refusal = set_times(order, call);
+  }
   if (refusal.text == NULL && order->request != NULL) {
     refusal = set_key(order, call);
   }
@@ -135,6 +160,7 @@ static struct sure__refusal fill_in(const struct order *order, struct sure__clie
 }
 
 static void give_back(struct sure_channel *channel, struct sure__client_call *call) {
+  sure__child_remove(&call->child);
   pthread_mutex_lock(&channel->mutex);
   sure__client_recycle(&channel->engine, call);
   pthread_mutex_unlock(&channel->mutex);
@@ -213,6 +239,7 @@ static struct sure__refusal run(const struct order *order, const struct sure_set
   if (refusal.text != NULL) {
     return refusal;
   }
+  sure__assert(call != NULL && "what is not refused is prepared");
   if (what == NULL) {
     return start_and_wait(order->channel, call, sure__client_start, waiter);
   }

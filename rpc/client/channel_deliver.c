@@ -3,6 +3,7 @@
 
 #include "rpc/client/channel_private.h"
 #include "rpc/core/message.h"
+#include "rpc/net/children.h"
 
 /* Where the unpacked reply goes, and whether memory was short for it. */
 struct room {
@@ -76,6 +77,7 @@ static void wake(const struct sure_channel *channel, struct sure__client_call *c
 
 void sure__channel_deliver(const struct sure_channel *channel, struct sure__client_call *call,
                            struct sure_status *status) {
+  sure__child_remove(&call->child);
   if (call->waiter != NULL) {
     wake(channel, call);
     return;

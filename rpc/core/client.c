@@ -21,6 +21,7 @@ bool sure__client_init(struct sure__client *client, const struct sure__client_co
   sure__list_init(&client->attempt_pool);
   sure__list_init(&client->queue);
   sure__list_init(&client->settle_queue);
+  sure__list_init(&client->cancelling);
   sure__list_init(&client->endpoints);
   sure__list_init(&client->links);
   sure__list_init(&client->sessions);
@@ -315,11 +316,12 @@ void sure__client_advance(struct sure__client *client, uint64_t now_ms) {
   while ((timer = sure__timers_pop(&client->timers, now_ms)) != NULL) {
     timer_due(client, timer, now_ms);
   }
+  sure__client_cancel_wanted(client, now_ms);
   sure__client_pump(client, now_ms);
 }
 
 uint64_t sure__client_next_ms(const struct sure__client *client) {
-  return sure__timers_next(&client->timers);
+  return sure__list_is_empty(&client->cancelling) ? sure__timers_next(&client->timers) : 0;
 }
 
 void sure__client_get_stats(const struct sure__client *client,

@@ -28,6 +28,7 @@
 
 #include "rpc/core/arena.h"
 #include "rpc/core/buffer.h"
+#include "rpc/core/child.h"
 #include "rpc/core/frame.h"
 #include "rpc/core/index.h"
 #include "rpc/core/list.h"
@@ -188,6 +189,8 @@ struct sure__client_call {
   struct sure_call_id settle_id;      /* for sure__client_settle */
   size_t metadata_room;               /* what interceptors may add to that of an attempt */
   void *interception;                 /* the shell's own */
+  struct sure__child child;           /* if a handler makes it; the shell's own */
+  void *channel;                      /* then: the shell's own, too */
   sure_complete_fn *complete;
   _Alignas(max_align_t) uint8_t closure[SURE_CLOSURE_LEN_MAX];
   void *waiter;
@@ -216,7 +219,9 @@ struct sure__client_call {
   struct sure_bytes attempt_metadata; /* packed, `metadata` included; of the attempt that may go */
   bool is_pushed_back;                /* hedging: a server wants no more of it */
   bool is_cancelled;                  /* by the caller; it is being settled */
-  struct sure__buffer answer;         /* the bytes of an answer that came in parts */
+  bool is_cancel_wanted;
+  struct sure__list cancels;  /* in client.cancelling */
+  struct sure__buffer answer; /* the bytes of an answer that came in parts */
   struct sure__list attempts;
   struct sure__attempt first_attempt; /* mostly the only one at a time */
   struct sure__client_session *session;
@@ -250,6 +255,7 @@ struct sure__client {
   struct sure__index by_handle; /* calls without a result */
   struct sure__list queue;      /* QUEUED */
   struct sure__list settle_queue;
+  struct sure__list cancelling; /* sure__client_call.cancels: at the next sure__client_advance */
   struct sure__list endpoints;
   uint32_t endpoint_last; /* the highest number that one has had */
   struct sure__list links;
@@ -297,6 +303,9 @@ struct sure__refusal sure__client_start(struct sure__client *client, struct sure
 struct sure__refusal sure__client_settle(struct sure__client *client,
                                          struct sure__client_call *call, uint64_t now_ms);
 void sure__client_cancel(struct sure__client *client, uint64_t handle, uint64_t now_ms);
+/* Cancel the call, which may not have been started yet, at the next sure__client_advance, which is
+ * due then. */
+void sure__client_cancel_soon(struct sure__client *client, struct sure__client_call *call);
 void sure__client_release(struct sure__client *client, struct sure_call_id id, uint64_t now_ms);
 
 /* The addresses are these (copied), in order of preference; others are left when what is under way

@@ -45,6 +45,9 @@ static void open_call(struct sure__client *client, struct sure__client_call *cal
   sure__list_init(&call->attempts);
   sure__index_add(&client->by_handle, &call->by_handle, call->handle);
   client->stats.open++;
+  if (call->is_cancel_wanted) {
+    sure__list_append(&client->cancelling, &call->cancels);
+  }
   if (client->is_idle) {
     sure__client_wake(client, now_ms);
   }
@@ -180,6 +183,7 @@ void sure__client_end(struct sure__client *client, struct sure__client_call *cal
   sure__timers_cancel(&client->timers, &call->timer);
   sure__list_remove(&call->link);
   sure__list_remove(&call->asks);
+  sure__list_remove(&call->cancels);
   sure__index_remove(&client->by_handle, &call->by_handle);
   count_end(client, call, answer, now_ms);
   call->phase = SURE__CALL_ENDED;
@@ -277,5 +281,20 @@ void sure__client_cancel(struct sure__client *client, uint64_t handle, uint64_t 
   if (link != NULL) {
     cancel(client, sure__container_of(link, struct sure__client_call, by_handle), now_ms);
     sure__client_pump(client, now_ms);
+  }
+}
+
+void sure__client_cancel_soon(struct sure__client *client, struct sure__client_call *call) {
+  bool is_open = call->phase != SURE__CALL_IDLE && call->phase != SURE__CALL_ENDED;
+  if (is_open && !call->is_cancel_wanted) {
+    sure__list_append(&client->cancelling, &call->cancels);
+  }
+  call->is_cancel_wanted = true;
+}
+
+void sure__client_cancel_wanted(struct sure__client *client, uint64_t now_ms) {
+  struct sure__list *link;
+  while ((link = sure__list_pop(&client->cancelling)) != NULL) {
+    cancel(client, sure__container_of(link, struct sure__client_call, cancels), now_ms);
   }
 }

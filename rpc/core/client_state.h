@@ -73,6 +73,8 @@ void sure__client_give_up(struct sure__client *client, struct sure__client_call 
 /* Ends it on this side: attempts under way are cancelled at the server. */
 void sure__client_abandon(struct sure__client *client, struct sure__client_call *call,
                           enum sure_code code, const char *text, uint64_t now_ms);
+/* Those that sure__client_cancel_soon is about. */
+void sure__client_cancel_wanted(struct sure__client *client, uint64_t now_ms);
 /* Its timer has fired. */
 void sure__client_call_due(struct sure__client *client, struct sure__client_call *call,
                            uint64_t now_ms);

@@ -23,6 +23,7 @@ bool sure__server_init(struct sure__server *server, const struct sure__server_co
   sure__list_init(&server->actions.knocking);
   sure__list_init(&server->actions.arrived);
   sure__list_init(&server->actions.admitted);
+  sure__list_init(&server->actions.cancelled);
   sure__list_init(&server->actions.runs);
   sure__list_init(&server->actions.calls);
   sure__list_init(&server->actions.tasks);

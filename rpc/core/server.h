@@ -122,6 +122,14 @@ enum sure__call_step {
 };
 
 /* One call that a server serves; what handlers get as struct sure_call. */
+/* Whether the handler answers later (rpc/server/defer.c). */
+enum sure__deferral {
+  SURE__NOT_DEFERRED,
+  SURE__DEFERRED,
+  SURE__HANDLER_GONE, /* it has returned; the call waits to be finished */
+  SURE__FINISHED,
+};
+
 struct sure_call {
   struct sure_store_op op; /* its record holds the result */
   struct sure__server *server;
@@ -138,6 +146,7 @@ struct sure_call {
   struct sure__timer accept_timer;
   _Atomic uint64_t deadline_ms; /* the latest of its waiters' */
   atomic_bool is_cancelled;     /* all of its waiters have cancelled */
+  struct sure__list cancels;    /* in actions.cancelled */
   uint32_t attempt;             /* that started it */
   uint32_t reply_len_max;
   struct sure__arena arena;
@@ -160,6 +169,16 @@ struct sure_call {
   struct sure_record prepared; /* its result when it has no second phase */
   bool is_unrecorded;          /* the result in op.record is not to be kept (S17) */
   uint32_t child_count;        /* calls that the handler made (S14) */
+
+  /* The shell's own. */
+  bool has_children;
+  struct sure__list children; /* sure__child.of_parent: those of them that have not ended */
+  ProtobufCMessage *reply;    /* of this run, not packed yet */
+  uint64_t *slots;            /* one for each interceptor */
+  bool is_begun;              /* its interceptors have let the handler run */
+  bool may_defer;
+  _Atomic(enum sure__deferral) deferral;
+  enum sure_code deferred_code;
 };
 
 /* Everything else that a store is asked. The shell fills in op.now_ms (S11). */
@@ -176,14 +195,15 @@ struct sure__task {
 
 /* What the shell is to do after a batch of events. It takes the lists over and empties them. */
 struct sure__server_actions {
-  struct sure__list knocking; /* sure__peer.knocks: sure__server_authenticated */
-  struct sure__list arrived;  /* sure_call.link: sure__server_arrived */
-  struct sure__list admitted; /* sure_call.link: unpack, then sure__server_unpacked or _refuse */
-  struct sure__list runs;     /* sure_call.link: run, then sure__server_run_done */
-  struct sure__list calls;    /* sure_call.link: submit op, then sure__server_store_done */
-  struct sure__list tasks;    /* sure__task.link: submit op, then sure__server_store_done */
-  struct sure__list dirty;    /* sure__peer.dirty: flush `out` */
-  struct sure__list closing;  /* sure__peer.dirty: flush, close; sure__server_lost follows */
+  struct sure__list knocking;  /* sure__peer.knocks: sure__server_authenticated */
+  struct sure__list arrived;   /* sure_call.link: sure__server_arrived */
+  struct sure__list admitted;  /* sure_call.link: unpack, then sure__server_unpacked or _refuse */
+  struct sure__list runs;      /* sure_call.link: run, then sure__server_run_done */
+  struct sure__list cancelled; /* sure_call.cancels: its handler's own calls are of no use */
+  struct sure__list calls;     /* sure_call.link: submit op, then sure__server_store_done */
+  struct sure__list tasks;     /* sure__task.link: submit op, then sure__server_store_done */
+  struct sure__list dirty;     /* sure__peer.dirty: flush `out` */
+  struct sure__list closing;   /* sure__peer.dirty: flush, close; sure__server_lost follows */
 };
 
 struct sure__server {

@@ -291,7 +291,6 @@ void sure__call_offer(struct sure__server *server, struct sure__peer *peer, stru
 
 void sure__call_on_cancel(struct sure__server *server, struct sure__peer *peer,
                           const struct sure__frame *frame) {
-  (void)server;
   struct sure__waiter *waiter = find_waiter(peer, frame->sequence, &frame->attempt);
   if (waiter == NULL && sure__arrival_cancel(peer, frame->sequence, frame->attempt)) {
     return;
@@ -303,6 +302,8 @@ void sure__call_on_cancel(struct sure__server *server, struct sure__peer *peer,
   sure__call_remove_waiter(waiter);
   if (sure__list_is_empty(&call->waiters)) {
     atomic_store(&call->is_cancelled, true);
+    sure__list_remove(&call->cancels);
+    sure__list_append(&server->actions.cancelled, &call->cancels);
   }
 }
 

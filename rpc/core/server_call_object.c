@@ -32,6 +32,7 @@ struct sure_call *sure__call_new(struct sure__server *server) {
   call->op.alloc_user = &call->arena;
   sure__list_init(&call->waiters);
   sure__list_init(&call->parked);
+  sure__list_init(&call->children);
   return call;
 }
 
@@ -40,6 +41,7 @@ void sure__call_free(struct sure__server *server, struct sure_call *call) {
   sure__assert(sure__list_is_empty(&call->parked) && "every settle was asked for");
   sure__timers_cancel(&server->timers, &call->accept_timer);
   sure__list_remove(&call->link);
+  sure__list_remove(&call->cancels);
   sure__free(call->assembled);
   sure__arena_reset(&call->arena);
   sure__list_append(&server->free_calls, &call->link);

@@ -96,30 +96,43 @@ void sure__intercept_arrival(const struct sure_server *server, struct sure_call 
 /* ---- handlers ---- */
 
 static void tell_ended(const struct sure_server *server, size_t begun_count, struct sure_call *call,
-                       enum sure_code code, const uint64_t *slots) {
+                       enum sure_code code) {
   while (begun_count-- > 0) {
     const struct sure_server_interceptor *interceptor = &server->interceptors[begun_count];
     if (interceptor->handler_ended != NULL) {
-      interceptor->handler_ended(interceptor->user, call, code, slots[begun_count]);
+      interceptor->handler_ended(interceptor->user, call, code, call->slots[begun_count]);
     }
   }
 }
 
-enum sure_code sure__intercept_run(const struct sure_server *server, struct sure_call *call,
-                                   ProtobufCMessage *reply, sure__invoke_fn *invoke) {
-  uint64_t slots[SURE_INTERCEPTORS_MAX] = {0};
+static enum sure_code begin_run(const struct sure_server_interceptor *interceptor,
+                                struct sure_call *call, uint64_t *slot) {
+  return interceptor->handler_begins == NULL
+             ? SURE_OK
+             : valid(interceptor->handler_begins(interceptor->user, call, slot));
+}
+
+enum sure_code sure__intercept_run_begins(const struct sure_server *server,
+                                          struct sure_call *call) {
+  if (server->interceptor_count == 0) {
+    return SURE_OK;
+  }
+  call->slots = sure__arena_alloc(&call->arena, server->interceptor_count * sizeof *call->slots);
+  if (call->slots == NULL) {
+    return SURE_RESOURCE_EXHAUSTED;
+  }
+  memset(call->slots, 0, server->interceptor_count * sizeof *call->slots);
   for (size_t i = 0; i < server->interceptor_count; i++) {
-    const struct sure_server_interceptor *interceptor = &server->interceptors[i];
-    enum sure_code code =
-        interceptor->handler_begins == NULL
-            ? SURE_OK
-            : valid(interceptor->handler_begins(interceptor->user, call, &slots[i]));
+    enum sure_code code = begin_run(&server->interceptors[i], call, &call->slots[i]);
     if (code != SURE_OK) {
-      tell_ended(server, i, call, code, slots);
+      tell_ended(server, i, call, code);
       return code;
     }
   }
-  enum sure_code code = valid(invoke(call, reply));
-  tell_ended(server, server->interceptor_count, call, code, slots);
-  return code;
+  return SURE_OK;
+}
+
+void sure__intercept_run_ended(const struct sure_server *server, struct sure_call *call,
+                               enum sure_code code) {
+  tell_ended(server, server->interceptor_count, call, code);
 }

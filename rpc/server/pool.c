@@ -4,13 +4,13 @@
 #include "rpc/server/shell.h"
 
 static void run_read(void *user, void *transaction) {
-  sure__call_run(user, transaction);
+  (void)sure__call_run(user, transaction); /* it can't be deferred in a transaction */
 }
 
-static void run_call(struct sure_server *server, struct sure_call *call) {
+/* False: its answer is deferred. */
+static bool run_call(struct sure_server *server, struct sure_call *call) {
   if (!call->method->plan.reads) {
-    sure__call_run(call, NULL);
-    return;
+    return sure__call_run(call, NULL);
   }
   if (server->store->ops->read(server->store, run_read, call) != SURE_OK) {
     static const char text[] = "the store is held by someone else";
@@ -19,6 +19,7 @@ static void run_call(struct sure_server *server, struct sure_call *call) {
                                            .message = {(const uint8_t *)text, sizeof text - 1}};
     call->is_unrecorded = true;
   }
+  return true;
 }
 
 static void *run(void *user) {
@@ -31,10 +32,11 @@ static void *run(void *user) {
       pthread_mutex_unlock(&pool->lock);
       struct sure_call *call = sure__container_of(link, struct sure_call, link);
       struct sure__shard *shard = sure__container_of(call->server, struct sure__shard, engine);
-      run_call(server, call);
-      pthread_mutex_lock(&shard->lock);
-      sure__server_run_done(&shard->engine, call);
-      sure__shard_finish(shard);
+      if (run_call(server, call)) {
+        pthread_mutex_lock(&shard->lock);
+        sure__server_run_done(&shard->engine, call);
+        sure__shard_finish(shard);
+      }
       pthread_mutex_lock(&pool->lock);
     } else if (pool->is_stopping) {
       break;

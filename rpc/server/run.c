@@ -6,6 +6,7 @@
 #include "rpc/core/memory.h"
 #include "rpc/core/message.h"
 #include "rpc/net/callback_mark.h"
+#include "rpc/net/children.h"
 #include "rpc/net/clock.h"
 #include "rpc/server/shell.h"
 
@@ -174,25 +175,41 @@ static bool begin_meta(struct sure_call *call) {
   return meta != NULL;
 }
 
-static enum sure_code invoke(struct sure_call *call, ProtobufCMessage *reply) {
-  if (call->apply != NULL) {
-    return call->apply(call->apply_user, call, reply);
-  }
-  const struct sure__method_entry *method = call->method;
-  return method->trampoline(method->handlers, method->user, call, call->request, reply);
+/* Prepares one run. False when memory is short. */
+static bool begin_run(struct sure_call *call) {
+  call->reply = new_reply(call);
+  call->child_count = 0;
+  atomic_store(&call->deferral, SURE__NOT_DEFERRED);
+  return call->reply != NULL && begin_meta(call);
 }
 
-/* Runs the handler once. `*out_recorded`: a status that is not OK is to be kept. */
-static struct sure_record run_once(struct sure_call *call, void *transaction, bool *out_recorded) {
-  ProtobufCMessage *reply = new_reply(call);
-  if (reply == NULL || !begin_meta(call)) {
-    *out_recorded = false;
-    return local_failure(SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED, "memory is short");
-  }
-  call->child_count = 0;
+/* Runs the handler, which may defer its answer. */
+static enum sure_code invoke(struct sure_call *call, void *transaction) {
+  const struct sure_server *server = server_of(call);
   call->transaction = transaction;
-  enum sure_code code = sure__intercept_run(server_of(call), call, reply, invoke);
+  call->is_begun = false;
+  enum sure_code code = sure__intercept_run_begins(server, call);
+  if (code == SURE_OK) {
+    const struct sure__method_entry *method = call->method;
+    call->is_begun = true;
+    code = call->apply != NULL ? call->apply(call->apply_user, call, call->reply)
+                               : method->trampoline(method->handlers, method->user, call,
+                                                    call->request, call->reply);
+  }
   call->transaction = NULL;
+  return code;
+}
+
+/* What came of the run. `*out_recorded`: a status that is not OK is to be kept. */
+static struct sure_record end_run(struct sure_call *call, enum sure_code code, bool in_transaction,
+                                  bool *out_recorded) {
+  if (code < 0 || code > SURE_CODE_MAX) {
+    code = SURE_UNKNOWN;
+  }
+  sure__children_leave(call);
+  if (call->is_begun) {
+    sure__intercept_run_ended(server_of(call), call, code);
+  }
   *out_recorded = sure__code_is_recorded(code);
   if (code != SURE_OK) {
     if (call->step == SURE__CALL_PREPARES) {
@@ -201,20 +218,45 @@ static struct sure_record run_once(struct sure_call *call, void *transaction, bo
     return sure__call_failure(call, code);
   }
   if (call->step == SURE__CALL_PREPARES && call->apply != NULL) {
-    call->prepared_reply = reply;
+    call->prepared_reply = call->reply;
     call->prepared_meta = call->reply_meta;
     return (struct sure_record){.code = SURE_OK};
   }
-  bool effect_stands = transaction == NULL && call->step != SURE__CALL_PREPARES;
-  return pack_reply(call, reply, effect_stands, out_recorded);
+  bool effect_stands = !in_transaction && call->step != SURE__CALL_PREPARES;
+  return pack_reply(call, call->reply, effect_stands, out_recorded);
 }
 
-void sure__call_run(struct sure_call *call, void *transaction) {
-  bool recorded = true;
-  call->op.record = run_once(call, transaction, &recorded);
-  call->is_unrecorded = !recorded;
-  call->prepared = call->op.record;
+static struct sure_record short_of_memory(void) {
+  return local_failure(SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED, "memory is short");
 }
+
+static void keep_result(struct sure_call *call, struct sure_record record, bool is_recorded) {
+  call->op.record = record;
+  call->is_unrecorded = !is_recorded;
+  call->prepared = record;
+}
+
+void sure__call_run_ended(struct sure_call *call, enum sure_code code, bool in_transaction) {
+  bool is_recorded;
+  struct sure_record record = end_run(call, code, in_transaction, &is_recorded);
+  keep_result(call, record, is_recorded);
+}
+
+bool sure__call_run(struct sure_call *call, void *transaction) {
+  if (!begin_run(call)) {
+    keep_result(call, short_of_memory(), false);
+    return true;
+  }
+  call->may_defer = transaction == NULL;
+  enum sure_code code = invoke(call, transaction);
+  if (!sure__call_handler_returned(call, &code)) {
+    return false;
+  }
+  sure__call_run_ended(call, code, transaction != NULL);
+  return true;
+}
+
+/* ---- inside of the store ---- */
 
 /* Nobody waits any more, or the deadline of all who did has passed: not worth running, and neither
  * status is recorded (S16). */
@@ -242,9 +284,14 @@ bool sure__call_run_in_store(void *user, struct sure_store_op *op, void *transac
     *out_record = call->prepared; /* the first phase was all there was */
     return !call->is_unrecorded;
   }
+  if (!begin_run(call)) {
+    *out_record = short_of_memory();
+    return false;
+  }
   bool recorded;
+  call->may_defer = false;
   sure__callback_enter();
-  *out_record = run_once(call, transaction, &recorded);
+  *out_record = end_run(call, invoke(call, transaction), transaction != NULL, &recorded);
   sure__callback_leave();
   return recorded;
 }

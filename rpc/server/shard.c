@@ -3,6 +3,7 @@
 
 #include "rpc/core/assert.h"
 #include "rpc/net/callback_mark.h"
+#include "rpc/net/children.h"
 #include "rpc/net/clock.h"
 
 /* Connections that are flushed with one taking of the lock, and ops of one submit to a store that
@@ -23,6 +24,7 @@ struct round {
   struct sure__list arrived;
   struct sure__list admitted;
   struct sure__list runs;
+  struct sure__list runs_ended;
   struct sure__list calls;
   struct sure__list tasks;
   struct sure__connection *flushed[ROUND_MAX];
@@ -78,6 +80,14 @@ static void take_knocks(struct round *round, struct sure__list *knocking) {
   }
 }
 
+/* Under the lock, as their calls may go once it is free. */
+static void cancel_children(struct sure__list *cancelled) {
+  struct sure__list *link;
+  while ((link = sure__list_pop(cancelled)) != NULL) {
+    sure__children_cancel(sure__container_of(link, struct sure_call, cancels));
+  }
+}
+
 static bool take_round(struct sure__shard *shard, struct round *round) {
   struct sure__server_actions *actions = &shard->engine.actions;
   sure__server_batch_end(&shard->engine);
@@ -85,9 +95,11 @@ static bool take_round(struct sure__shard *shard, struct round *round) {
   sure__list_init(&round->arrived);
   sure__list_init(&round->admitted);
   sure__list_init(&round->runs);
+  sure__list_init(&round->runs_ended);
   sure__list_init(&round->calls);
   sure__list_init(&round->tasks);
   round->flushed_count = 0;
+  cancel_children(&actions->cancelled);
   take_knocks(round, &actions->knocking);
   sure__list_move_all(&round->arrived, &actions->arrived);
   sure__list_move_all(&round->admitted, &actions->admitted);
@@ -207,18 +219,21 @@ static void unpack_all(struct round *round) {
   }
 }
 
-/* Inline calls are run and left in the list; the others go to the pool. */
+static void run_inline(struct round *round, struct sure_call *call) {
+  sure__callback_enter();
+  if (sure__call_run(call, NULL)) {
+    sure__list_append(&round->runs_ended, &call->link);
+  }
+  sure__callback_leave();
+}
+
 static void run_all(struct sure_server *server, struct round *round) {
-  struct sure__list *l = round->runs.next;
-  while (l != &round->runs) {
-    struct sure_call *call = sure__container_of(l, struct sure_call, link);
-    l = l->next;
+  struct sure__list *link;
+  while ((link = sure__list_pop(&round->runs)) != NULL) {
+    struct sure_call *call = sure__container_of(link, struct sure_call, link);
     if (call->method->plan.inlined) {
-      sure__callback_enter();
-      sure__call_run(call, NULL);
-      sure__callback_leave();
+      run_inline(round, call);
     } else {
-      sure__list_remove(&call->link);
       sure__pool_submit(server, call);
     }
   }
@@ -275,7 +290,7 @@ void sure__shard_finish(struct sure__shard *shard) {
     pthread_mutex_lock(&shard->lock);
     feed_asked(shard, &round);
     feed_unpacked(shard, &round.admitted);
-    feed_runs(shard, &round.runs);
+    feed_runs(shard, &round.runs_ended);
     feed_decided(shard, &round);
   }
   uint64_t wake_ms = sure__server_next_wake(&shard->engine);

@@ -134,12 +134,20 @@ bool sure__call_unpack_metadata(struct sure_call *call);
 bool sure__call_unpack(struct sure_call *call);
 /* What a handler or interceptor that returned `code` has left in the call. */
 struct sure_record sure__call_failure(struct sure_call *call, enum sure_code code);
-/* Run the handler outside of the store, `transaction` being NULL or that of a read. The result is
- * in op.record and not_recorded_ok. */
-void sure__call_run(struct sure_call *call, void *transaction);
+/* Run the handler outside of the store, `transaction` being NULL or that of a read. True: the
+ * result is in op.record and is_unrecorded. False: the handler has deferred its answer, and the
+ * call belongs to whoever finishes it. */
+bool sure__call_run(struct sure_call *call, void *transaction);
+/* It has ended with `code`: its result is in op.record and is_unrecorded. */
+void sure__call_run_ended(struct sure_call *call, enum sure_code code, bool in_transaction);
 /* The sure_store_run_fn of every call. */
 bool sure__call_run_in_store(void *user, struct sure_store_op *op, void *transaction,
                              struct sure_record *out_record);
+
+/* defer.c */
+
+/* After a handler. False: the call is no longer ours. Else `*code` is its code. */
+bool sure__call_handler_returned(struct sure_call *call, enum sure_code *code);
 
 /* intercept.c */
 
@@ -149,10 +157,11 @@ enum sure_code sure__intercept_attach(const struct sure_server *server,
                                       struct sure_bytes credentials, struct sure_attach *attach);
 /* Ask whether to let the attempt through: op.record says SURE_OK, or what it is answered. */
 void sure__intercept_arrival(const struct sure_server *server, struct sure_call *call);
-typedef enum sure_code sure__invoke_fn(struct sure_call *call, ProtobufCMessage *reply);
-/* Run a handler amid the interceptors. */
-enum sure_code sure__intercept_run(const struct sure_server *server, struct sure_call *call,
-                                   ProtobufCMessage *reply, sure__invoke_fn *invoke);
+/* Before a handler runs. Another code than SURE_OK takes its place: it does not. */
+enum sure_code sure__intercept_run_begins(const struct sure_server *server, struct sure_call *call);
+/* After one that was to run. */
+void sure__intercept_run_ended(const struct sure_server *server, struct sure_call *call,
+                               enum sure_code code);
 
 /* writer.c, pool.c, loop.c: start returns false when threads are short; stop is harmless before it.
  */

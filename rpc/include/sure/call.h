@@ -1,6 +1,7 @@
 /* What a handler sees of the call that it serves.
  *
- * Valid inside the handler only, on the handler's thread. */
+ * Valid inside the handler, on its thread; after sure_call_defer also later, on one thread at a
+ * time, until sure_call_finish. */
 #ifndef SURE_CALL_H
 #define SURE_CALL_H
 
@@ -70,6 +71,16 @@ SURE_API const struct sure_method *sure_call_method(const struct sure_call *call
 /* The call's idempotency key: the application's own or derived from a parent call; empty if there
  * is neither. */
 SURE_API struct sure_bytes sure_call_key(const struct sure_call *call);
+
+/* The handler answers later: it keeps `call`, request and reply, returns, and somebody calls
+ * sure_call_finish, on any thread, perhaps before the handler has returned. What the handler
+ * returns after this counts for nothing. Neither its deadline nor cancellation ends the call;
+ * draining and sure_server_free wait for it.
+ * SURE_INTERNAL, to be returned: there is a transaction, which can't wait. */
+SURE_API enum sure_code sure_call_defer(struct sure_call *call);
+/* Ends a deferred call as if its handler had returned `code` with what is in the reply. Exactly
+ * once; `call`, request and reply are gone then. Does not block but for a short lock. */
+SURE_API void sure_call_finish(struct sure_call *call, enum sure_code code);
 
 /* The second phase of a PREPARE handler: runs on the store's writer, inside the transaction, under
  * the rules of TX handlers. `user` should be memory of sure_call_alloc. */
