@@ -40,7 +40,10 @@ struct arguments {
 enum { OPTION_OVERDRAFT = 256, OPTION_METHOD, OPTION_LIMIT };
 
 static const struct argp_option options[] = {
-    {"server", 's', "URL", 0, "The bank-server. Default: " SERVER_DEFAULT, 0},
+    {"server", 's', "URL", 0,
+     "The bank-server; or several of one bank, and replicas, with commas between them. "
+     "Default: " SERVER_DEFAULT,
+     0},
     {"timeout", 't', "SECONDS", 0, "Wait so long for an answer, such as 0.5. Default: 10", 0},
     {"payment-id", 'p', "ID", 0,
      "The id that this payment is booked under, once: " NAME_RULE

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#define DATE_TEXT_LEN 32
+
 int client_complain(const char *what, const char *why) {
   fprintf(stderr, "bank: %s: %s\n", what, why);
   return EXIT_WRONG_INPUT;
@@ -104,13 +106,28 @@ int client_print_failed_read(const struct client *client) {
   return EXIT_NOT_APPLIED;
 }
 
+/* A date of a replica's data, in local time. */
+static const char *date_text(int64_t ms, char text[DATE_TEXT_LEN]) {
+  time_t seconds = (time_t)(ms / 1000);
+  struct tm date;
+  if (!localtime_r(&seconds, &date) ||
+      strftime(text, DATE_TEXT_LEN, "%Y-%m-%d %H:%M:%S", &date) == 0) {
+    snprintf(text, DATE_TEXT_LEN, "?");
+  }
+  return text;
+}
+
 int client_print_balance(const struct client *client, const Bank__V1__Balance *balance) {
   const Bank__V1__Money *money = money_or_none(balance->balance);
-  char text[MONEY_TEXT_LEN];
+  int64_t as_of_ms = sure_status_as_of_ms(client->status); /* 0: it is the present balance */
+  char text[MONEY_TEXT_LEN], date[DATE_TEXT_LEN];
   if (client->json) {
-    print_json(json_pack("{s:s, s:o, s:I}", "account", balance->account, "balance",
-                         money_json(money), "overdraft_limit",
-                         (json_int_t)balance->overdraft_limit));
+    print_json(json_pack("{s:s, s:o, s:I, s:o}", "account", balance->account, "balance",
+                         money_json(money), "overdraft_limit", (json_int_t)balance->overdraft_limit,
+                         "as_of_ms", as_of_ms ? json_integer((json_int_t)as_of_ms) : json_null()));
+  } else if (as_of_ms) {
+    printf("%s held %s as of %s (a replica says so: the bank can't be reached)\n", balance->account,
+           money_text(money, text), date_text(as_of_ms, date));
   } else {
     printf("%s holds %s\n", balance->account, money_text(money, text));
   }

@@ -24,12 +24,13 @@ struct arguments {
   const char *urls[LISTEN_MAX];
   size_t url_count;
   const char *database;
+  const char *replica; /* NULL: this is the bank itself */
   uint32_t lease_s;
   uint32_t drain_s;
   bool verbose;
 };
 
-enum { OPTION_LEASE = 256, OPTION_DRAIN };
+enum { OPTION_LEASE = 256, OPTION_DRAIN, OPTION_REPLICA };
 
 static const struct argp_option options[] = {
     {"listen", 'l', "URL", 0,
@@ -37,6 +38,11 @@ static const struct argp_option options[] = {
      "given several times. Default: " URL_DEFAULT,
      0},
     {"database", 'd', "FILE", 0, "The ledger, made if it is not there. Default: " DATABASE_DEFAULT,
+     0},
+    {"replica", OPTION_REPLICA, "FILE", 0,
+     "Serve this copy of the ledger, made by bank-copy, to those who can't reach the bank: "
+     "balances "
+     "as of its date, and no payments",
      0},
     {"lease", OPTION_LEASE, "SECONDS", 0,
      "A client's session that nobody is attached to takes no new calls after so long. Default: 60",
@@ -68,6 +74,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state) {
   case 'd':
     arguments->database = value;
     return 0;
+  case OPTION_REPLICA:
+    arguments->replica = value;
+    return 0;
   case OPTION_LEASE:
     arguments->lease_s = parse_seconds(state, value);
     return 0;
@@ -79,6 +88,11 @@ static error_t parse_option(int key, char *value, struct argp_state *state) {
     return 0;
   case ARGP_KEY_ARG:
     argp_error(state, "'%s' is one word too many", value);
+    return 0;
+  case ARGP_KEY_END:
+    if (arguments->replica != NULL && arguments->database != NULL) {
+      argp_error(state, "a server has a --database or is a --replica");
+    }
     return 0;
   default:
     return ARGP_ERR_UNKNOWN;
@@ -195,8 +209,37 @@ static void remove_new(const char *database) {
   }
 }
 
+static int serve_replica(const struct arguments *arguments, struct sure_logger logger) {
+  struct sure_store *store;
+  char why[256];
+  if (sure_sqlite_replica_open(arguments->replica, &store, why, sizeof why)) {
+    return complain("can't open the copy", why);
+  }
+  int status = serve_from(store, arguments, logger);
+  sure_store_free(store);
+  return status;
+}
+
+static int serve_database(const struct arguments *arguments, struct sure_logger logger) {
+  const char *path = arguments->database != NULL ? arguments->database : DATABASE_DEFAULT;
+  const struct sure_sqlite_store_options store_options = {
+      .path = path, .logger = logger, .schema = ledger_schema};
+  bool is_new = access(path, F_OK) != 0;
+  struct sure_store *store;
+  char why[256];
+  if (sure_sqlite_store_open(&store_options, &store, why, sizeof why)) {
+    return complain("can't open the database", why);
+  }
+  int status = serve_from(store, arguments, logger);
+  sure_store_free(store);
+  if (is_new && status == EXIT_WRONG_INPUT) {
+    remove_new(path);
+  }
+  return status;
+}
+
 int main(int argc, char **argv) {
-  struct arguments arguments = {.database = DATABASE_DEFAULT};
+  struct arguments arguments = {0};
   argp_err_exit_status = EXIT_WRONG_INPUT;
   setvbuf(stdout, NULL, _IOLBF, 0);
   argp_parse(&parser, argc, argv, 0, NULL, &arguments);
@@ -210,18 +253,6 @@ int main(int argc, char **argv) {
                                      .user = &log,
                                      .level_min =
                                          arguments.verbose ? SURE_LOG_DEBUG : SURE_LOG_WARNING};
-  const struct sure_sqlite_store_options store_options = {
-      .path = arguments.database, .logger = logger, .schema = ledger_schema};
-  bool is_new = access(arguments.database, F_OK) != 0;
-  struct sure_store *store;
-  char why[256];
-  if (sure_sqlite_store_open(&store_options, &store, why, sizeof why)) {
-    return complain("can't open the database", why);
-  }
-  int status = serve_from(store, &arguments, logger);
-  sure_store_free(store);
-  if (is_new && status == EXIT_WRONG_INPUT) {
-    remove_new(arguments.database);
-  }
-  return status;
+  return arguments.replica != NULL ? serve_replica(&arguments, logger)
+                                   : serve_database(&arguments, logger);
 }

@@ -142,13 +142,14 @@ void sure__client_endpoint_ready(struct sure__client *client, struct sure__link 
   client->stats.connects++;
 }
 
-/* With PICK_FIRST one connection is enough, and one try at a time. */
+/* With PICK_FIRST one connection is enough, and one try at a time. A replica is no substitute. */
 static bool is_satisfied(const struct sure__client *client) {
   if (client->config.balancing != SURE_PICK_FIRST) {
     return false;
   }
   for (struct sure__list *l = client->endpoints.next; l != &client->endpoints; l = l->next) {
-    if (endpoint_at(l)->link != NULL) {
+    const struct sure__link *link = endpoint_at(l)->link;
+    if (link != NULL && !link->is_replica) {
       return true;
     }
   }

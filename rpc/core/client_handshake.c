@@ -202,6 +202,7 @@ static const char *attached_without_session(struct sure__client *client, struct 
   }
   link->is_replica = true;
   client->replica_count++;
+  client->dial_is_due = true; /* the original is still wanted */
   be_ready(client, link);
   sure__log_queue(&client->log, SURE_LOG_INFO, "%s is a replica", link->endpoint->url);
   return NULL;

@@ -3,11 +3,17 @@
 
 #include "rpc/core/client_state.h"
 
+/* There is a link that it could go over now. */
+static bool has_way(const struct sure__client *client, const struct sure__client_call *call) {
+  bool may_be_old = call->method->partition == SURE_PARTITION_STALE_OK;
+  return sure__client_any_link(client) != NULL || (may_be_old && client->replica_count > 0);
+}
+
 bool sure__client_may_begin(struct sure__client *client, struct sure__client_call *call) {
   if (!client->config.intercepts || call->leave == SURE__LEAVE_GIVEN) {
     return true;
   }
-  if (call->leave == SURE__LEAVE_TO_ASK && sure__client_any_link(client) != NULL) {
+  if (call->leave == SURE__LEAVE_TO_ASK && has_way(client, call)) {
     call->leave = SURE__LEAVE_ASKED;
     sure__list_append(&client->asking, &call->asks);
   }

@@ -42,6 +42,7 @@ struct sure__server_config {
   uint32_t session_lease_ms;
   uint32_t session_retention_ms;
   bool sweeps;        /* this shard submits SWEEP for all of them */
+  bool is_read_only;  /* it is a replica: it keeps no sessions */
   bool authenticates; /* ATTACH waits for sure__server_authenticated */
   bool intercepts;    /* attempts wait for sure__server_arrived */
 };
@@ -171,6 +172,7 @@ struct sure_call {
   uint32_t child_count;        /* calls that the handler made (S14) */
 
   /* The shell's own. */
+  int64_t as_of_ms; /* what the snapshot shows; 0: the present */
   bool has_children;
   struct sure__list children; /* sure__child.of_parent: those of them that have not ended */
   ProtobufCMessage *reply;    /* of this run, not packed yet */

@@ -85,6 +85,10 @@ static void attach_peer(struct sure__server *server, struct sure__peer *peer,
     attach_without_session(server, peer, now_ms);
     return;
   }
+  if (server->config.is_read_only) {
+    send_attached(server, peer, SURE__ATTACHED_READ_ONLY, NULL);
+    return;
+  }
   if (attach->mode == SURE__ATTACH_RESUME &&
       attach_to_live_session(server, peer, &attach->session, now_ms)) {
     return;

@@ -59,7 +59,7 @@ void sure_call_retry_after(struct sure_call *call, uint32_t ms) {
 
 /* ---- metadata ---- */
 
-static struct sure__meta *reply_meta(struct sure_call *call) {
+struct sure__meta *sure__call_reply_meta(struct sure_call *call) {
   if (call->reply_meta == NULL) {
     struct sure__meta *meta = sure__arena_alloc(&call->arena, sizeof *meta);
     if (meta != NULL) {
@@ -72,7 +72,7 @@ static struct sure__meta *reply_meta(struct sure_call *call) {
 
 enum sure_code sure_call_add_detail(struct sure_call *call, const char *type_url,
                                     struct sure_bytes value) {
-  struct sure__meta *meta = reply_meta(call);
+  struct sure__meta *meta = sure__call_reply_meta(call);
   return meta == NULL ? SURE_RESOURCE_EXHAUSTED
                       : sure__meta_add_detail(meta, &call->arena, type_url, value);
 }
@@ -98,12 +98,12 @@ const struct sure_metadata *sure_call_metadata(const struct sure_call *call) {
 }
 
 struct sure_metadata *sure_call_initial_metadata(struct sure_call *call) {
-  struct sure__meta *meta = reply_meta(call);
+  struct sure__meta *meta = sure__call_reply_meta(call);
   return meta == NULL ? NULL : &meta->pairs;
 }
 
 struct sure_metadata *sure_call_trailing_metadata(struct sure_call *call) {
-  struct sure__meta *meta = reply_meta(call);
+  struct sure__meta *meta = sure__call_reply_meta(call);
   return meta == NULL ? NULL : &meta->trailing;
 }
 
@@ -152,8 +152,12 @@ enum sure_code sure_call_apply(struct sure_call *call, sure_apply_fn *fn, void *
   return SURE_OK;
 }
 
-void *sure_call_transaction(const struct sure_call *call, const struct sure_store_ops *ops) {
+const struct sure_store *sure__call_store(const struct sure_call *call) {
   const struct sure__shard *shard =
       sure__container_of(call->server, const struct sure__shard, engine);
-  return shard->server->store->ops == ops ? call->transaction : NULL;
+  return shard->server->store;
+}
+
+void *sure_call_transaction(const struct sure_call *call, const struct sure_store_ops *ops) {
+  return sure__call_store(call)->ops == ops ? call->transaction : NULL;
 }

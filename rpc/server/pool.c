@@ -4,7 +4,10 @@
 #include "rpc/server/shell.h"
 
 static void run_read(void *user, void *transaction) {
-  (void)sure__call_run(user, transaction); /* it can't be deferred in a transaction */
+  struct sure_call *call = user;
+  const struct sure_store *store = sure__call_store(call);
+  call->as_of_ms = store->ops->as_of_ms == NULL ? 0 : store->ops->as_of_ms(store, transaction);
+  (void)sure__call_run(call, transaction); /* it can't be deferred in a transaction */
 }
 
 /* False: its answer is deferred. */

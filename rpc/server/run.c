@@ -46,7 +46,7 @@ static bool take_key(struct sure_call *call) {
       return refuse(call, code, SURE_REASON_UNPARSABLE, "the idempotency key is empty or too long");
     }
   }
-  const struct sure_store *store = server_of(call)->store;
+  const struct sure_store *store = sure__call_store(call);
   if (call->op.key.len > 0 && !store->durable && !store->allow_volatile_keys) {
     return refuse(call, SURE_FAILED_PRECONDITION, SURE_REASON_NONE,
                   "an idempotency key needs a durable store");
@@ -104,6 +104,13 @@ bool sure__call_unpack(struct sure_call *call) {
 
 /* False when memory is short. */
 static bool pack_metadata(struct sure_call *call, struct sure_bytes *out_bytes) {
+  if (call->as_of_ms != 0) {
+    struct sure__meta *meta = sure__call_reply_meta(call);
+    if (meta == NULL) {
+      return false;
+    }
+    meta->as_of_ms = call->as_of_ms;
+  }
   return call->reply_meta == NULL || sure__meta_pack(call->reply_meta, &call->arena, out_bytes);
 }
 

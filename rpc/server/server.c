@@ -66,7 +66,8 @@ static bool init_shards(struct sure_server *server) {
         .keepalive_timeout_ms = o->keepalive_timeout_ms,
         .session_lease_ms = o->session_lease_ms,
         .session_retention_ms = o->session_retention_ms,
-        .sweeps = server->shard_count == 0,
+        .sweeps = server->shard_count == 0 && !server->store->replica,
+        .is_read_only = server->store->replica,
     };
     struct sure__shard *shard = &server->shards[server->shard_count];
     shard->server = server;

@@ -126,6 +126,12 @@ struct sure__shard *sure__shard_of(struct sure_server *server, const struct sure
  * called and free when it returns. */
 void sure__shard_finish(struct sure__shard *shard);
 
+/* call.c */
+
+const struct sure_store *sure__call_store(const struct sure_call *call);
+/* What goes back beside the reply, made if it is not there. NULL when memory is short. */
+struct sure__meta *sure__call_reply_meta(struct sure_call *call);
+
 /* run.c */
 
 /* Unpack the metadata of an attempt, or the request of an admitted call as well. False: op.record

@@ -11,20 +11,6 @@
 
 #define BUSY_TIMEOUT_MS_DEFAULT 1000
 
-/* One line for a person, on why a store can't be opened. */
-struct reason {
-  char *text;
-  size_t len;
-};
-
-static enum sure_code say(struct reason reason, const char *path, const char *what,
-                          enum sure_code code) {
-  if (reason.text != NULL && reason.len > 0) {
-    (void)snprintf(reason.text, reason.len, "%s: %s", path, what);
-  }
-  return code;
-}
-
 void sure__sqlite_log(const struct sure__sqlite *store, enum sure_log_level level, const char *what,
                       int code) {
   const struct sure_logger *logger = &store->options.logger;
@@ -37,38 +23,8 @@ void sure__sqlite_log(const struct sure__sqlite *store, enum sure_log_level leve
   logger->fn(logger->user, level, line);
 }
 
-static enum sure_code code_of(int sqlite_code) {
-  switch (sqlite_code & 0xff) {
-  case SQLITE_OK:
-    return SURE_OK;
-  case SQLITE_NOTADB:
-  case SQLITE_CORRUPT:
-    return SURE_DATA_LOSS;
-  case SQLITE_BUSY:
-  case SQLITE_LOCKED:
-    return SURE_UNAVAILABLE;
-  case SQLITE_FULL:
-  case SQLITE_NOMEM:
-    return SURE_RESOURCE_EXHAUSTED;
-  case SQLITE_CANTOPEN:
-    return SURE_NOT_FOUND;
-  case SQLITE_READONLY:
-  case SQLITE_PERM:
-  case SQLITE_AUTH:
-    return SURE_PERMISSION_DENIED;
-  default:
-    return SURE_INTERNAL;
-  }
-}
-
-static enum sure_code say_sqlite(struct reason reason, const char *path, sqlite3 *database,
-                                 int sqlite_code) {
-  return say(reason, path,
-             database != NULL ? sqlite3_errmsg(database) : sqlite3_errstr(sqlite_code),
-             code_of(sqlite_code));
-}
-
-int sure__sqlite_connect(const struct sure__sqlite *store, sqlite3 **out_database) {
+int sure__sqlite_connect(const void *user, sqlite3 **out_database) {
+  const struct sure__sqlite *store = user;
   int flags =
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   int code = sqlite3_open_v2(store->path, out_database, flags, store->vfs);
@@ -96,23 +52,6 @@ int sure__sqlite_connect_writer(struct sure__sqlite *store) {
   return code;
 }
 
-/* The path as a URI that opens the file without locks and without touching anything. Such a view
- * may be torn, so it may refuse but never approve. NULL when memory is short. */
-static char *immutable_uri(const char *path) {
-  static const char query[] = "?immutable=1";
-  char *uri = sure__alloc(3 * strlen(path) + sizeof "file:" + sizeof query);
-  if (uri == NULL) {
-    return NULL;
-  }
-  char *at = uri + sprintf(uri, "file:");
-  for (const char *c = path; *c != '\0'; c++) {
-    bool special = *c == '%' || *c == '?' || *c == '#';
-    at += special ? sprintf(at, "%%%02X", (unsigned char)*c) : sprintf(at, "%c", *c);
-  }
-  memcpy(at, query, sizeof query);
-  return uri;
-}
-
 static bool exists(const char *path, const char *suffix) {
   char *name = sqlite3_mprintf("%s%s", path, suffix);
   bool there = name != NULL && access(name, F_OK) == 0;
@@ -120,45 +59,31 @@ static bool exists(const char *path, const char *suffix) {
   return there;
 }
 
-/* Refuses a file that is no database, another program's, or newer. A file with a rollback journal
+/* Refuses a file that is no database, another program's, or newer. A view without locks may be
+ * torn: it may refuse, and never approves. A file with a rollback journal
  * is in the middle of something and is left to SQLite's own recovery. */
-static enum sure_code look(const struct sure__sqlite *store, struct reason reason) {
+static enum sure_code look(const struct sure__sqlite *store, struct sure__sqlite_reason reason) {
   if (!exists(store->path, "") || exists(store->path, "-journal")) {
     return SURE_OK;
   }
-  char *uri = immutable_uri(store->path);
+  char *uri = sure__sqlite_immutable_uri(store->path);
   if (uri == NULL) {
-    return say(reason, store->path, "memory is short", SURE_RESOURCE_EXHAUSTED);
+    return sure__sqlite_say(reason, store->path, "memory is short", SURE_RESOURCE_EXHAUSTED);
   }
   enum sure_code code = SURE_OK;
   const char *message;
   sqlite3 *database = NULL;
   int opened = sqlite3_open_v2(uri, &database, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, store->vfs);
   if (opened != SQLITE_OK) {
-    code = say_sqlite(reason, store->path, database, opened);
+    code = sure__sqlite_say_error(reason, store->path, database, opened);
   } else if (sqlite3_exec(database, "PRAGMA application_id", NULL, NULL, NULL) == SQLITE_NOTADB) {
-    code = say(reason, store->path, "it is not a database", SURE_DATA_LOSS);
+    code = sure__sqlite_say(reason, store->path, "it is not a database", SURE_DATA_LOSS);
   } else if (sure__sqlite_schema_refuses(database, &message)) {
-    code = say(reason, store->path, message, SURE_FAILED_PRECONDITION);
+    code = sure__sqlite_say(reason, store->path, message, SURE_FAILED_PRECONDITION);
   }
   sqlite3_close(database);
   sure__free(uri);
   return code;
-}
-
-static bool read_store_id(struct sure__sqlite *store) {
-  sqlite3_stmt *statement;
-  if (sqlite3_prepare_v2(store->database, "SELECT value FROM sure_meta WHERE name = 'store_id'", -1,
-                         &statement, NULL) != SQLITE_OK) {
-    return false;
-  }
-  bool found = sqlite3_step(statement) == SQLITE_ROW &&
-               sqlite3_column_bytes(statement, 0) == (int)sizeof store->base.id.bytes;
-  if (found) {
-    memcpy(store->base.id.bytes, sqlite3_column_blob(statement, 0), sizeof store->base.id.bytes);
-  }
-  sqlite3_finalize(statement);
-  return found;
 }
 
 static int draw_epoch(struct sure__sqlite *store) {
@@ -174,7 +99,8 @@ static int draw_epoch(struct sure__sqlite *store) {
   return code;
 }
 
-static enum sure_code apply_schema(struct sure__sqlite *store, bool is_new, struct reason reason) {
+static enum sure_code apply_schema(struct sure__sqlite *store, bool is_new,
+                                   struct sure__sqlite_reason reason) {
   const struct sure_sqlite_store_options *options = &store->options;
   if (options->schema == NULL) {
     return SURE_OK;
@@ -187,31 +113,32 @@ static enum sure_code apply_schema(struct sure__sqlite *store, bool is_new, stru
     message = "the application's schema function left or spoilt its transaction";
     code = SURE_FAILED_PRECONDITION;
   }
-  return code == SURE_OK ? SURE_OK : say(reason, store->path, message, code);
+  return code == SURE_OK ? SURE_OK : sure__sqlite_say(reason, store->path, message, code);
 }
 
 /* What happens in the transaction of the opening. */
-static enum sure_code set_up(struct sure__sqlite *store, struct reason reason) {
+static enum sure_code set_up(struct sure__sqlite *store, struct sure__sqlite_reason reason) {
   bool is_new = false;
   const char *message = NULL;
   enum sure_code code = sure__sqlite_schema_ensure(store->database, &is_new, &message);
   if (code != SURE_OK) {
-    return say(reason, store->path, message, code);
+    return sure__sqlite_say(reason, store->path, message, code);
   }
-  if (!read_store_id(store)) {
-    return say(reason, store->path, "its tables are damaged", SURE_DATA_LOSS);
+  if (!sure__sqlite_read_store_id(store->database, &store->base.id)) {
+    return sure__sqlite_say(reason, store->path, "its tables are damaged", SURE_DATA_LOSS);
   }
   int drawn = draw_epoch(store);
   if (drawn != SQLITE_OK) {
-    return say_sqlite(reason, store->path, store->database, drawn);
+    return sure__sqlite_say_error(reason, store->path, store->database, drawn);
   }
   return apply_schema(store, is_new, reason);
 }
 
-static enum sure_code in_transaction(struct sure__sqlite *store, struct reason reason) {
+static enum sure_code in_transaction(struct sure__sqlite *store,
+                                     struct sure__sqlite_reason reason) {
   int sqlite_code = sqlite3_exec(store->database, "BEGIN IMMEDIATE", NULL, NULL, NULL);
   if (sqlite_code != SQLITE_OK) {
-    return say_sqlite(reason, store->path, store->database, sqlite_code);
+    return sure__sqlite_say_error(reason, store->path, store->database, sqlite_code);
   }
   enum sure_code code = set_up(store, reason);
   if (code == SURE_OK) {
@@ -219,7 +146,7 @@ static enum sure_code in_transaction(struct sure__sqlite *store, struct reason r
     if (sqlite_code == SQLITE_OK) {
       return SURE_OK;
     }
-    code = say_sqlite(reason, store->path, store->database, sqlite_code);
+    code = sure__sqlite_say_error(reason, store->path, store->database, sqlite_code);
   }
   if (!sqlite3_get_autocommit(store->database)) {
     (void)sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
@@ -253,7 +180,7 @@ static bool keeps_log(sqlite3 *database) {
   return is_wal;
 }
 
-static enum sure_code open_database(struct sure__sqlite *store, struct reason reason) {
+static enum sure_code open_database(struct sure__sqlite *store, struct sure__sqlite_reason reason) {
   enum sure_code code = look(store, reason);
   if (code != SURE_OK) {
     return code;
@@ -261,7 +188,7 @@ static enum sure_code open_database(struct sure__sqlite *store, struct reason re
   bool had_log = exists(store->path, "-wal");
   int sqlite_code = sure__sqlite_connect_writer(store);
   if (sqlite_code != SQLITE_OK) {
-    return say_sqlite(reason, store->path, store->database, sqlite_code);
+    return sure__sqlite_say_error(reason, store->path, store->database, sqlite_code);
   }
   code = in_transaction(store, reason);
   if (code != SURE_OK) {
@@ -271,22 +198,26 @@ static enum sure_code open_database(struct sure__sqlite *store, struct reason re
   }
   sqlite_code = switch_to_wal(store);
   if (sqlite_code == SQLITE_OK && !keeps_log(store->database)) {
-    return say(reason, store->path, "it can't have a write-ahead log there",
-               SURE_FAILED_PRECONDITION);
+    return sure__sqlite_say(reason, store->path, "it can't have a write-ahead log there",
+                            SURE_FAILED_PRECONDITION);
   }
   if (sqlite_code == SQLITE_OK) {
     sqlite_code = sure__sqlite_prepare(store);
   }
-  return sqlite_code == SQLITE_OK ? SURE_OK
-                                  : say_sqlite(reason, store->path, store->database, sqlite_code);
+  return sqlite_code == SQLITE_OK
+             ? SURE_OK
+             : sure__sqlite_say_error(reason, store->path, store->database, sqlite_code);
+}
+
+static enum sure_code read_store(struct sure_store *base, sure_store_read_fn *fn, void *user) {
+  return sure__sqlite_readers_run(&((struct sure__sqlite *)base)->readers, fn, user);
 }
 
 static void free_store(struct sure_store *base) {
   struct sure__sqlite *store = (struct sure__sqlite *)base;
-  sure__sqlite_readers_close(store);
+  sure__sqlite_readers_fini(&store->readers);
   sure__sqlite_finalize(store);
   sure__sqlite_disconnect(store->database);
-  pthread_mutex_destroy(&store->readers_lock);
   sure__free(store->path);
   sure__free(store->vfs);
   sure__free(store);
@@ -295,7 +226,7 @@ static void free_store(struct sure_store *base) {
 const struct sure_store_ops sure__sqlite_ops = {.version = SURE_STORE_VERSION,
                                                 .name = "sqlite",
                                                 .submit = sure__sqlite_submit,
-                                                .read = sure__sqlite_read,
+                                                .read = read_store,
                                                 .free = free_store};
 
 static char *copy_text(const char *text) {
@@ -313,7 +244,7 @@ static bool init(struct sure__sqlite *store, const struct sure_sqlite_store_opti
       .ops = &sure__sqlite_ops, .durable = true, .blocks = true, .allow_volatile_keys = true};
   store->options = *options;
   sure__sqlite_sessions_init(store);
-  pthread_mutex_init(&store->readers_lock, NULL);
+  sure__sqlite_readers_init(&store->readers, sure__sqlite_connect, store);
   if (store->options.busy_timeout_ms == 0) {
     store->options.busy_timeout_ms = BUSY_TIMEOUT_MS_DEFAULT;
   }
@@ -332,17 +263,18 @@ static bool init(struct sure__sqlite *store, const struct sure_sqlite_store_opti
 enum sure_code sure_sqlite_store_open(const struct sure_sqlite_store_options *options,
                                       struct sure_store **out_store, char *error_text,
                                       size_t error_len) {
-  struct reason reason = {.text = error_text, .len = error_len};
+  struct sure__sqlite_reason reason = {.text = error_text, .len = error_len};
   if (options == NULL || options->path == NULL) {
-    return say(reason, "sqlite store", "no path is given", SURE_INVALID_ARGUMENT);
+    return sure__sqlite_say(reason, "sqlite store", "no path is given", SURE_INVALID_ARGUMENT);
   }
   struct sure__sqlite *store = sure__alloc(sizeof *store);
   if (store == NULL) {
-    return say(reason, options->path, "memory is short", SURE_RESOURCE_EXHAUSTED);
+    return sure__sqlite_say(reason, options->path, "memory is short", SURE_RESOURCE_EXHAUSTED);
   }
   enum sure_code code =
-      init(store, options) ? open_database(store, reason)
-                           : say(reason, options->path, "memory is short", SURE_RESOURCE_EXHAUSTED);
+      init(store, options)
+          ? open_database(store, reason)
+          : sure__sqlite_say(reason, options->path, "memory is short", SURE_RESOURCE_EXHAUSTED);
   if (code != SURE_OK) {
     free_store(&store->base);
     return code;

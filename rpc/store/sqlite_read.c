@@ -6,44 +6,53 @@
 /* Idle readers that are kept open. */
 #define READERS_MAX 8
 
+void sure__sqlite_readers_init(struct sure__sqlite_readers *readers,
+                               sure__sqlite_connect_fn *connect, const void *user) {
+  *readers = (struct sure__sqlite_readers){.connect = connect, .user = user};
+  pthread_mutex_init(&readers->lock, NULL);
+}
+
 static struct sure__sqlite_reader *close_reader(struct sure__sqlite_reader *reader) {
   sure__sqlite_disconnect(reader->database);
   sure__free(reader);
   return NULL;
 }
 
-static struct sure__sqlite_reader *open_reader(struct sure__sqlite *store) {
+static struct sure__sqlite_reader *open_reader(struct sure__sqlite_readers *readers,
+                                               uint64_t generation) {
   struct sure__sqlite_reader *reader = sure__alloc(sizeof *reader);
   if (reader == NULL) {
     return NULL;
   }
+  reader->generation = generation;
   bool ok =
-      sure__sqlite_connect(store, &reader->database) == SQLITE_OK &&
+      readers->connect(readers->user, &reader->database) == SQLITE_OK &&
       sqlite3_exec(reader->database, "PRAGMA query_only = ON", NULL, NULL, NULL) == SQLITE_OK &&
       sure__sqlite_guard_install(reader->database, &reader->guard) == SQLITE_OK;
   return ok ? reader : close_reader(reader);
 }
 
-static struct sure__sqlite_reader *take_reader(struct sure__sqlite *store) {
-  pthread_mutex_lock(&store->readers_lock);
-  struct sure__sqlite_reader *reader = store->readers;
+static struct sure__sqlite_reader *take_reader(struct sure__sqlite_readers *readers) {
+  pthread_mutex_lock(&readers->lock);
+  uint64_t generation = readers->generation;
+  struct sure__sqlite_reader *reader = readers->idle;
   if (reader != NULL) {
-    store->readers = reader->next;
-    store->reader_count--;
+    readers->idle = reader->next;
+    readers->idle_count--;
   }
-  pthread_mutex_unlock(&store->readers_lock);
-  return reader != NULL ? reader : open_reader(store);
+  pthread_mutex_unlock(&readers->lock);
+  return reader != NULL ? reader : open_reader(readers, generation);
 }
 
-static void put_reader(struct sure__sqlite *store, struct sure__sqlite_reader *reader) {
-  pthread_mutex_lock(&store->readers_lock);
-  bool keep = store->reader_count < READERS_MAX;
+static void put_reader(struct sure__sqlite_readers *readers, struct sure__sqlite_reader *reader) {
+  pthread_mutex_lock(&readers->lock);
+  bool keep = reader->generation == readers->generation && readers->idle_count < READERS_MAX;
   if (keep) {
-    reader->next = store->readers;
-    store->readers = reader;
-    store->reader_count++;
+    reader->next = readers->idle;
+    readers->idle = reader;
+    readers->idle_count++;
   }
-  pthread_mutex_unlock(&store->readers_lock);
+  pthread_mutex_unlock(&readers->lock);
   if (!keep) {
     close_reader(reader);
   }
@@ -60,9 +69,9 @@ static bool end(sqlite3 *database) {
   return sqlite3_exec(database, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK;
 }
 
-enum sure_code sure__sqlite_read(struct sure_store *base, sure_store_read_fn *fn, void *user) {
-  struct sure__sqlite *store = (struct sure__sqlite *)base;
-  struct sure__sqlite_reader *reader = take_reader(store);
+enum sure_code sure__sqlite_readers_run(struct sure__sqlite_readers *readers,
+                                        sure_store_read_fn *fn, void *user) {
+  struct sure__sqlite_reader *reader = take_reader(readers);
   if (reader == NULL) {
     return SURE_UNAVAILABLE;
   }
@@ -74,17 +83,32 @@ enum sure_code sure__sqlite_read(struct sure_store *base, sure_store_read_fn *fn
   fn(user, reader->database);
   reader->guard = SURE__GUARD_OFF;
   if (end(reader->database)) {
-    put_reader(store, reader);
+    put_reader(readers, reader);
   } else {
     close_reader(reader);
   }
   return SURE_OK;
 }
 
-void sure__sqlite_readers_close(struct sure__sqlite *store) {
-  while (store->readers != NULL) {
-    struct sure__sqlite_reader *reader = store->readers;
-    store->readers = reader->next;
+static void close_all(struct sure__sqlite_reader *reader) {
+  while (reader != NULL) {
+    struct sure__sqlite_reader *next = reader->next;
     close_reader(reader);
+    reader = next;
   }
+}
+
+void sure__sqlite_readers_renew(struct sure__sqlite_readers *readers) {
+  pthread_mutex_lock(&readers->lock);
+  struct sure__sqlite_reader *idle = readers->idle;
+  readers->generation++;
+  readers->idle = NULL;
+  readers->idle_count = 0;
+  pthread_mutex_unlock(&readers->lock);
+  close_all(idle);
+}
+
+void sure__sqlite_readers_fini(struct sure__sqlite_readers *readers) {
+  close_all(readers->idle);
+  pthread_mutex_destroy(&readers->lock);
 }

@@ -8,6 +8,7 @@
  *     sure_keys      in the order of their making, so that the oldest expire first (S13) */
 #include "rpc/store/sqlite_store.h"
 
+#include <string.h>
 #include <sys/random.h>
 
 static const char tables[] =
@@ -64,9 +65,29 @@ int64_t sure__sqlite_ask(sqlite3 *database, const char *sql, int64_t otherwise) 
   return answer;
 }
 
+bool sure__sqlite_read_store_id(sqlite3 *database, struct sure_store_id *out_id) {
+  sqlite3_stmt *statement;
+  if (sqlite3_prepare_v2(database, "SELECT value FROM sure_meta WHERE name = 'store_id'", -1,
+                         &statement, NULL) != SQLITE_OK) {
+    return false;
+  }
+  bool found = sqlite3_step(statement) == SQLITE_ROW &&
+               sqlite3_column_bytes(statement, 0) == (int)sizeof out_id->bytes;
+  if (found) {
+    memcpy(out_id->bytes, sqlite3_column_blob(statement, 0), sizeof out_id->bytes);
+  }
+  sqlite3_finalize(statement);
+  return found;
+}
+
 bool sure__sqlite_schema_refuses(sqlite3 *database, const char **out_message) {
   int64_t application = sure__sqlite_ask(database, "PRAGMA application_id", 0);
   int64_t tables_there = sure__sqlite_ask(database, "SELECT count(*) FROM sqlite_schema", 0);
+  if (application == SURE__SQLITE_COPY_APPLICATION_ID) {
+    *out_message =
+        "it is a copy for replicas, without the records of calls: no server may write to it";
+    return true;
+  }
   if (application != SURE__SQLITE_APPLICATION_ID && (application != 0 || tables_there > 0)) {
     *out_message = "it is a database of another program";
     return true;

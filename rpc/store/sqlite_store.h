@@ -11,6 +11,9 @@
  *     sqlite_settle     SETTLE
  *     sqlite_batch      submit: transactions, commit errors, recovery (S20)
  *     sqlite_read       snapshots for reading
+ *     sqlite_copy       dated copies of the database
+ *     sqlite_replica    a store on such a copy, which can only be read
+ *     sqlite_error      SQLite's errors, for programs and for people
  *
  * One writer connection, used by the thread that submits. A function on it that returns bool says
  * false when the transaction must be given up; the reason is in `error`. */
@@ -54,10 +57,30 @@ struct sure__sqlite_session {
   struct sure_bytes principal; /* in the same block */
 };
 
+/* Where to say why a store can't be opened. */
+struct sure__sqlite_reason {
+  char *text; /* NULL: nowhere */
+  size_t len;
+};
+
 struct sure__sqlite_reader {
   struct sure__sqlite_reader *next;
   sqlite3 *database;
+  uint64_t generation;
   enum sure__sqlite_guard guard;
+};
+
+/* Opens a connection: SQLITE_OK, or an error code and a connection that may only be asked for its
+ * message and closed. */
+typedef int sure__sqlite_connect_fn(const void *user, sqlite3 **out_database);
+
+struct sure__sqlite_readers {
+  sure__sqlite_connect_fn *connect;
+  const void *user;
+  pthread_mutex_t lock;
+  uint64_t generation; /* of those that may be kept */
+  struct sure__sqlite_reader *idle;
+  size_t idle_count;
 };
 
 struct sure__sqlite {
@@ -76,15 +99,23 @@ struct sure__sqlite {
   bool handler_left; /* a handler has ended the transaction */
   bool ran;          /* a handler ran in this transaction */
   bool broken;       /* nothing is known any more: every op fails */
-  pthread_mutex_t readers_lock;
-  struct sure__sqlite_reader *readers; /* idle ones */
-  size_t reader_count;
+  struct sure__sqlite_readers readers;
 };
 
+/* sqlite_error */
+/* Says in one line for a person why `path` can't be opened; returns `code`. */
+enum sure_code sure__sqlite_say(struct sure__sqlite_reason reason, const char *path,
+                                const char *what, enum sure_code code);
+/* The same, of what SQLite has to say. `database` may be NULL. */
+enum sure_code sure__sqlite_say_error(struct sure__sqlite_reason reason, const char *path,
+                                      sqlite3 *database, int sqlite_code);
+
 /* sqlite_open */
-/* A connection with the pragmas of all: SQLITE_OK, or an error code and a connection that may only
- * be asked for its message and closed. */
-int sure__sqlite_connect(const struct sure__sqlite *store, sqlite3 **out_database);
+/* A connection with the pragmas of all; `user` is the store. */
+int sure__sqlite_connect(const void *user, sqlite3 **out_database);
+/* The path as a URI that opens the file without locks and without touching anything. NULL when
+ * memory is short; sure__free. */
+char *sure__sqlite_immutable_uri(const char *path);
 /* The writer's, with its authorizer and its checkpoints. */
 int sure__sqlite_connect_writer(struct sure__sqlite *store);
 void sure__sqlite_log(const struct sure__sqlite *store, enum sure_log_level level, const char *what,
@@ -92,7 +123,10 @@ void sure__sqlite_log(const struct sure__sqlite *store, enum sure_log_level leve
 
 /* sqlite_schema */
 #define SURE__SQLITE_APPLICATION_ID 0x53757265 /* "Sure" */
-#define SURE__SQLITE_SCHEMA_VERSION 2
+/* What a copy for replicas has instead, so that no server takes it for the store itself, which has
+ * records that are not in it. */
+#define SURE__SQLITE_COPY_APPLICATION_ID 0x53757263 /* "Surc" */
+#define SURE__SQLITE_SCHEMA_VERSION      2
 /* Inside a transaction: makes the tables if the database is empty. Refuses another program's
  * database or a newer schema with a static `*out_message`. */
 enum sure_code sure__sqlite_schema_ensure(sqlite3 *database, bool *out_is_new,
@@ -100,6 +134,8 @@ enum sure_code sure__sqlite_schema_ensure(sqlite3 *database, bool *out_is_new,
 /* Whether what is visible of the database is of another program or newer; `*out_message` then says
  * so. Anything that can't be read passes. */
 bool sure__sqlite_schema_refuses(sqlite3 *database, const char **out_message);
+/* False when there is none. */
+bool sure__sqlite_read_store_id(sqlite3 *database, struct sure_store_id *out_id);
 /* One integer of one row; `otherwise` when there is none or on an error. */
 int64_t sure__sqlite_ask(sqlite3 *database, const char *sql, int64_t otherwise);
 
@@ -191,9 +227,17 @@ void sure__sqlite_submit(struct sure_store *base, struct sure_store_op *const *o
                          sure_store_done_fn *done, void *user);
 
 /* sqlite_read */
-enum sure_code sure__sqlite_read(struct sure_store *base, sure_store_read_fn *fn, void *user);
-void sure__sqlite_readers_close(struct sure__sqlite *store);
+void sure__sqlite_readers_init(struct sure__sqlite_readers *readers,
+                               sure__sqlite_connect_fn *connect, const void *user);
+/* None is in use. */
+void sure__sqlite_readers_fini(struct sure__sqlite_readers *readers);
+/* SURE_UNAVAILABLE: none can be had, `fn` did not run. */
+enum sure_code sure__sqlite_readers_run(struct sure__sqlite_readers *readers,
+                                        sure_store_read_fn *fn, void *user);
+/* There is another file now: those that are open are used no more. */
+void sure__sqlite_readers_renew(struct sure__sqlite_readers *readers);
 
 extern const struct sure_store_ops sure__sqlite_ops;
+extern const struct sure_store_ops sure__sqlite_replica_ops;
 
 #endif

@@ -49,6 +49,22 @@ SURE_API enum sure_code sure_sqlite_store_open(const struct sure_sqlite_store_op
                                                struct sure_store **out_store, char *error_text,
                                                size_t error_len);
 
+/* Copy the store at `from`, which servers may have open, to `to`, for replicas: one snapshot of the
+ * application's tables and its date, without sessions and records. What was at `to` is replaced at
+ * once when the copy is whole and synced; "`to`.draft" is used meanwhile. `out_as_of_ms` (may be
+ * NULL) is the date: all that was committed by then is in the copy. Blocks in proportion to the
+ * size. Errors as for sure_sqlite_store_open. */
+SURE_API enum sure_code sure_sqlite_copy(const char *from, const char *to, int64_t *out_as_of_ms,
+                                         char *error_text, size_t error_len);
+
+/* Open a copy as a store for a server that is a replica: it serves methods with NO_SIDE_EFFECTS,
+ * clients send it those that are STALE_OK when the original can't be reached, and the replies say
+ * from when they are (sure_status_as_of_ms). When another copy of the same store is put at `path`,
+ * reads see that one from then on. Owns and says as sure_sqlite_store_open.
+ * SURE_FAILED_PRECONDITION: it was not made by sure_sqlite_copy. */
+SURE_API enum sure_code sure_sqlite_replica_open(const char *path, struct sure_store **out_store,
+                                                 char *error_text, size_t error_len);
+
 /* The open transaction of the call that a TX handler serves, or the snapshot of one with
  * NO_SIDE_EFFECTS (read only). NULL outside of one, or when the server's store is not SQLite. The
  * handler may prepare and step statements and must finalize or reset them before it returns. Those

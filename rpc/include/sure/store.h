@@ -198,6 +198,10 @@ struct sure_store_ops {
    * its own. */
   enum sure_code (*read)(struct sure_store *store, sure_store_read_fn *fn, void *user);
 
+  /* When what the snapshot `transaction` shows was the original's, in Unix milliseconds. NULL in a
+   * store that is the original. */
+  int64_t (*as_of_ms)(const struct sure_store *store, void *transaction);
+
   /* No submit or read may be running. */
   void (*free)(struct sure_store *store);
 };
@@ -210,6 +214,7 @@ struct sure_store {
   bool blocks;  /* submit does I/O: give it a thread of its own. A store that does not block takes
                    submits from several threads at once, and calls `done` before submit returns */
   bool allow_volatile_keys; /* S13; always true for durable stores */
+  bool replica; /* a dated copy of the store `id`, for reading; its server keeps no sessions */
 };
 
 /* Zero in any field means the default that is named beside it. */
