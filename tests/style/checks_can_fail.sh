@@ -33,6 +33,8 @@ must_fail text docs/a.md 'see /ho''me/me/sure'
 must_fail text rpc/core/a.c 'int a; '
 must_fail text rpc/core/a.c '\tint a;'
 must_fail text rpc/core/a.c '#include <assert.h>'
+must_fail named_tests docs/retries.md \
+  "$(sed 's/`never_means_never`/`no_such_test`/' "$root/docs/retries.md")"
 [[ $(clang-format --version 2>/dev/null) != *'version 14.'* ]] ||
   must_fail format rpc/core/a.c 'int  a;'
 

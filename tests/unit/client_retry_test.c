@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "rpc/core/wire.h"
+
 static const char *const three[] = {"tcp://a:1", "tcp://b:1", "tcp://c:1", NULL};
 
 static void refuse(struct story *story, uint64_t sequence, uint32_t attempt, enum sure_code code,
@@ -53,6 +55,152 @@ static void second_untouched_attempt_follows_the_policy(void **state) {
   struct sure__end end = story_ended(&story, call); /* whose list does not have that code */
   assert_int_equal(end.code, SURE_RESOURCE_EXHAUSTED);
   assert_int_equal(end.outcome, SURE_NOT_APPLIED);
+  story_end(&story);
+}
+
+/* ---- which failures are retried ---- */
+
+static void code_that_is_not_listed_ends_the_call(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure__client_call *call = story_start(&story, &charge);
+  story_expect_request(&story, 1, 1);
+  story_refuse(&story, 1, 1, SURE_ABORTED, SURE_REASON_NONE, SURE__ROLLED_BACK);
+  struct sure__end end = story_ended(&story, call);
+  assert_int_equal(end.code, SURE_ABORTED);
+  assert_int_equal(end.attempts, 1);
+  story_end(&story);
+}
+
+static void so_does_one_that_comes_after_the_server_has_accepted(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure__client_call *call = story_start(&story, &charge);
+  story_expect_request(&story, 1, 1);
+  story_give(&story, &(struct sure__frame){.type = SURE__ACCEPTED, .sequence = 1, .attempt = 1});
+  story_refuse(&story, 1, 1, SURE_ABORTED, SURE_REASON_NONE, SURE__ROLLED_BACK);
+  assert_int_equal(story_ended(&story, call).attempts, 1);
+  story_end(&story);
+}
+
+static void policy_of_one_attempt_makes_no_retry(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure__client_call *call = story_start_with(&story, &charge, 10000, 1);
+  story_expect_request(&story, 1, 1);
+  story_refuse(&story, 1, 1, SURE_UNAVAILABLE, SURE_REASON_NONE, SURE__ROLLED_BACK);
+  struct sure__end end = story_ended(&story, call);
+  assert_int_equal(end.code, SURE_UNAVAILABLE);
+  assert_int_equal(end.attempts, 1);
+  story_end(&story);
+}
+
+/* Eight if it says eight: nobody makes five of them. */
+static void attempts_are_as_many_as_the_policy_says(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure__client_call *call = sure__client_call_new(&story.client);
+  call->method = &charge;
+  call->timeout_ms = 600000;
+  call->retry =
+      (struct sure_retry_policy){.attempts_max = 8, .backoff_ms_initial = 1, .backoff_ms_max = 1};
+  assert_null(sure__client_start(&story.client, call, story.now_ms).text);
+  story_pass(&story, 0);
+  for (uint32_t attempt = 1; attempt <= 8; attempt++) {
+    story_expect_request(&story, 1, attempt);
+    story_refuse(&story, 1, attempt, SURE_UNAVAILABLE, SURE_REASON_NONE, SURE__ROLLED_BACK);
+    story_pass(&story, 10);
+  }
+  assert_int_equal(story_ended(&story, call).attempts, 8);
+  story_end(&story);
+}
+
+/* ---- cancellation ---- */
+
+static void call_cancelled_in_the_pause_before_a_retry_sends_no_more(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure__client_call *call = story_start(&story, &charge);
+  story_expect_request(&story, 1, 1);
+  story_refuse(&story, 1, 1, SURE_UNAVAILABLE, SURE_REASON_NONE, SURE__ROLLED_BACK);
+  sure__client_cancel(&story.client, call->handle, story.now_ms);
+  struct sure__end end = story_ended(&story, call);
+  assert_int_equal(end.code, SURE_CANCELLED);
+  assert_int_equal(end.outcome, SURE_NOT_APPLIED);
+  story_pass(&story, 40); /* more than the pause, less than an ACK alone waits */
+  story_expect_nothing(&story);
+  story_end(&story);
+}
+
+static void call_cancelled_in_its_second_attempt_cancels_that_one(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure__client_call *call = story_start(&story, &charge);
+  story_expect_request(&story, 1, 1);
+  story_refuse(&story, 1, 1, SURE_UNAVAILABLE, SURE_REASON_NONE, SURE__ROLLED_BACK);
+  story_pass(&story, 100);
+  story_expect_request(&story, 1, 2);
+  sure__client_cancel(&story.client, call->handle, story.now_ms);
+  story_pass(&story, 0);
+  assert_int_equal(story_expect(&story, SURE__CANCEL).attempt, 2);
+  struct sure__frame settle = story_expect(&story, SURE__SETTLE);
+  story_settled(&story, settle.sequence, SURE__SETTLED_TOMBSTONE, SURE_OK);
+  struct sure__end end = story_ended(&story, call);
+  assert_int_equal(end.code, SURE_CANCELLED);
+  assert_int_equal(end.outcome, SURE_NOT_APPLIED);
+  story_end(&story);
+}
+
+/* ---- answers that do not come whole ---- */
+
+/* The first frame of an answer that takes several. */
+static void give_first_part(struct story *story, const struct sure__frame *answer) {
+  struct sure__buffer bytes = {0};
+  assert_true(sure__frame_encode(&bytes, answer));
+  size_t len = sure__get_u32(bytes.data);
+  assert_true(len < bytes.len);
+  sure__client_receive(&story->client, story->links[story->at].link,
+                       (struct sure_bytes){bytes.data, len}, story->now_ms);
+  sure__buffer_fini(&bytes);
+}
+
+/* gRPC commits to an attempt with its first bytes; here the record makes that unnecessary. */
+static void call_of_whose_reply_a_part_came_is_asked_for_again(void **state) {
+  (void)state;
+  static const uint8_t big[100 * 1024];
+  struct sure__frame answer = {.type = SURE__RESPONSE,
+                               .flags = SURE__RECORDED,
+                               .sequence = 1,
+                               .attempt = 1,
+                               .payload = {big, sizeof big}};
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure__client_call *call = story_start(&story, &charge);
+  story_expect_request(&story, 1, 1);
+  story_pass(&story, 200);
+  give_first_part(&story, &answer);
+  story_lose_connection(&story);
+  story_attach(&story);
+  story_pass(&story, 200);
+  story_expect_request(&story, 1, 2);
+  answer.attempt = 2;
+  answer.flags = SURE__RECORDED | SURE__REPLAYED;
+  story_give(&story, &answer);
+  assert_int_equal(call->end.reply.len, sizeof big);
+  assert_true(story_ended(&story, call).replayed);
   story_end(&story);
 }
 
@@ -412,6 +560,13 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(untouched_attempt_is_sent_again_at_once_and_for_nothing),
       cmocka_unit_test(second_untouched_attempt_follows_the_policy),
+      cmocka_unit_test(code_that_is_not_listed_ends_the_call),
+      cmocka_unit_test(so_does_one_that_comes_after_the_server_has_accepted),
+      cmocka_unit_test(policy_of_one_attempt_makes_no_retry),
+      cmocka_unit_test(attempts_are_as_many_as_the_policy_says),
+      cmocka_unit_test(call_cancelled_in_the_pause_before_a_retry_sends_no_more),
+      cmocka_unit_test(call_cancelled_in_its_second_attempt_cancels_that_one),
+      cmocka_unit_test(call_of_whose_reply_a_part_came_is_asked_for_again),
       cmocka_unit_test(invitation_is_taken_whatever_the_policy_lists),
       cmocka_unit_test(never_means_never),
       cmocka_unit_test(pauses_begin_anew_after_a_pushback),
