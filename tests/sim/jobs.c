@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/sim/client.h"
+#include "tests/sim/errand.h"
 
 enum { WORKERS_MAX = 64, LOOK_EVERY_MS = 50, TELL_EVERY_MS = 5000 };
 
@@ -50,7 +50,7 @@ static void note_failure(struct totals *totals, uint64_t seed, const char *reaso
 /* What the seed that has just ended adds. */
 static void note_seed(struct totals *totals) {
   totals->seeds++;
-  totals->calls = app_call_count();
+  totals->calls = errand_call_count();
   totals->steps += sim.steps;
   for (size_t i = 0; i < FAULT_COUNT; i++) {
     totals->faults[i] += sim.faults[i];

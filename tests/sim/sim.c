@@ -4,7 +4,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "tests/sim/client.h"
+#include "tests/sim/errand.h"
 #include "tests/sim/faults.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/network.h"
@@ -90,7 +90,7 @@ static void story(void) {
   event_at(probe_ms + PROBE_MS, NULL, nothing, NULL, 0);
   run_until(probe_ms + PROBE_MS);
   if (!sim.has_failed) {
-    app_check_end();
+    errands_check_end();
     model_check_end();
     if (sim.uses_sqlite) {
       ledger_check(&servers[0].store->base);
@@ -122,6 +122,7 @@ void sim_run_setup(const struct sim_setup *setup, FILE *trace_file) {
   network_clear();
   events_clear();
   app_clear();
+  errands_clear();
   model_clear();
   process_clear();
 }
