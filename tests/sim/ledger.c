@@ -107,7 +107,7 @@ bool ledger_insert(void *transaction, uint64_t deed) {
   return sqlite3_exec(transaction, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-uint64_t ledger_count(void *transaction) {
+uint64_t ledger_count_effects(void *transaction) {
   return ask(transaction, "SELECT count(*) FROM effects");
 }
 

@@ -44,7 +44,7 @@ void server_start(struct server_node *node) {
     return;
   }
   node->server = server;
-  bank_register(server, &node->store->number);
+  bank_offer(server, &node->store->number);
   process_enter(before);
 }
 
