@@ -4,6 +4,7 @@
 #include "rpc/core/client_state.h"
 #include "rpc/net/clock.h"
 #include "tests/sim/bank.h"
+#include "tests/sim/bank_app.h"
 #include "tests/sim/errand.h"
 #include "tests/sim/store.h"
 
@@ -136,6 +137,10 @@ static void pay_again(struct client_node *node) {
 }
 
 static void act(struct client_node *node) {
+  if (bank_app_is_wanted() && chance_permille(sim.plan.bank_permille)) {
+    bank_app_act(node);
+    return;
+  }
   uint64_t choice = chance_below(100);
   if (choice < 50) {
     call(node, new_deed("Charge"));
@@ -157,7 +162,8 @@ static void act(struct client_node *node) {
 static void turn(void *thing, uint64_t number) {
   struct client_node *node = thing;
   (void)number;
-  if (sim.is_healed || model_deed(sim.plan.deeds_max) != NULL) {
+  if (sim.is_healed || model_deed(sim.plan.deeds_max) != NULL ||
+      bank_app_count() >= sim.plan.deeds_max) {
     return;
   }
   uint64_t burst = chance_below(20) == 0 ? chance_below(30) : 1;

@@ -14,7 +14,7 @@ struct errand {
   struct client_node *node;
   uint32_t life; /* of the client */
   errand_ended_fn *ended;
-  char about[24]; /* for the story */
+  char about[32]; /* for the story */
   uint64_t handle;
   bool is_open;
   unsigned tries;

@@ -28,10 +28,12 @@ size_t history_call(struct history *history, size_t op, uint64_t now_ms) {
   history->calls = grow(history->calls, history->call_count, sizeof(struct history_call));
   history->calls[history->call_count] =
       (struct history_call){.op = op, .begun = ++history->moment, .begun_ms = now_ms};
+  history->ops[op].possible_count++;
   return history->call_count++;
 }
 
 void history_exclude(struct history *history, size_t call) {
+  history->ops[history->calls[call].op].possible_count -= !history->calls[call].is_excluded;
   history->calls[call].is_excluded = true;
 }
 
@@ -41,17 +43,26 @@ static void end(struct history *history, struct history_op *op, uint64_t now_ms)
   op->ended_ms = now_ms;
 }
 
+bool history_tell_entry(struct history *history, size_t op, int64_t booking, uint64_t now_ms) {
+  struct history_op *told = &history->ops[op];
+  if (told->fate != HISTORY_UNTOLD) {
+    return told->fate == HISTORY_TOLD && told->kind == HISTORY_BOOKING && told->booking == booking;
+  }
+  told->booking = booking;
+  told->is_listed = true;
+  end(history, told, now_ms);
+  return true;
+}
+
 bool history_tell_receipt(struct history *history, size_t op, int64_t booking, int64_t balance,
                           uint64_t now_ms) {
   struct history_op *told = &history->ops[op];
-  if (told->fate != HISTORY_UNTOLD) {
-    return told->fate == HISTORY_TOLD && told->kind == HISTORY_BOOKING &&
-           told->booking == booking && told->balance == balance;
+  if (!history_tell_entry(history, op, booking, now_ms)) {
+    return false;
   }
-  told->booking = booking;
-  told->balance = balance;
-  end(history, told, now_ms);
-  return true;
+  told->balance = told->is_listed ? balance : told->balance;
+  told->is_listed = false;
+  return told->balance == balance;
 }
 
 bool history_tell_overdrawn(struct history *history, size_t op, uint64_t now_ms) {
@@ -93,7 +104,7 @@ void history_close(struct history *history) {
   }
   for (size_t i = 0; i < history->op_count; i++) {
     struct history_op *op = &history->ops[i];
-    if (op->begun == HISTORY_OPEN && op->fate == HISTORY_UNTOLD) {
+    if (op->possible_count == 0 && op->fate == HISTORY_UNTOLD) {
       op->fate = HISTORY_NEVER;
     }
   }

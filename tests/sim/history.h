@@ -43,10 +43,12 @@ struct history_op {
   uint64_t begun_ms;
   uint64_t ended_ms;
   enum history_fate fate;
+  unsigned possible_count; /* calls for it that are not excluded */
 
   /* What was told. */
   int64_t booking; /* its number; HISTORY_ENTRIES: the last one's; HISTORY_COUNT: how many */
   int64_t balance; /* right after the booking, or read, or what the entries come to */
+  bool is_listed;  /* a booking that was only seen among the entries: its balance is not known */
   bool is_missing; /* there is no such account */
 };
 
@@ -83,6 +85,7 @@ void history_exclude(struct history *history, size_t call);
 /* Somebody was told. False: it contradicts what somebody was told before. */
 bool history_tell_receipt(struct history *history, size_t op, int64_t booking, int64_t balance,
                           uint64_t now_ms);
+bool history_tell_entry(struct history *history, size_t op, int64_t booking, uint64_t now_ms);
 bool history_tell_overdrawn(struct history *history, size_t op, uint64_t now_ms);
 bool history_tell_never(struct history *history, size_t op);
 void history_tell_reading(struct history *history, size_t op, const struct history_op *seen,

@@ -29,12 +29,11 @@ enum obstacle {
   OBSTACLE_LATE,    /* `op` has ended before anything that could come next began */
   OBSTACLE_RECEIPT, /* `op` would leave another balance than its receipt says */
   OBSTACLE_RULE,    /* the bank would not have booked `op` */
-  OBSTACLE_NOBODY,  /* no payment can have had the next number */
 };
 
 struct failure {
   enum obstacle obstacle;
-  size_t op;
+  size_t op; /* NONE: there is none that can have had the next number */
   size_t placed_count;
   struct bank bank;
 };
@@ -176,7 +175,7 @@ static bool can_be_next(struct search *search, size_t op) {
     note_failure(search, OBSTACLE_LATE, search->by_end[search->first_end]);
   } else if (!bank_would_book(search, booking)) {
     note_failure(search, OBSTACLE_RULE, op);
-  } else if (booking->fate == HISTORY_TOLD && balance_after(search, booking) != booking->balance) {
+  } else if (!booking->is_listed && balance_after(search, booking) != booking->balance) {
     note_failure(search, OBSTACLE_RECEIPT, op);
   } else {
     return true;
@@ -284,8 +283,7 @@ static bool choose(struct search *search) {
   }
   if (possible_count == 0) {
     bool is_known = search->bank.booking_count < search->number_max;
-    note_failure(search, is_known ? OBSTACLE_NOBODY : OBSTACLE_LATE,
-                 is_known ? NONE : search->by_end[search->first_end]);
+    note_failure(search, OBSTACLE_LATE, is_known ? NONE : search->by_end[search->first_end]);
   }
   return false;
 }
@@ -385,12 +383,14 @@ static void describe_op(const struct history_op *op, char *out, size_t len) {
 
 static void describe_failure(const struct search *search, char *out, size_t len) {
   const struct failure *failure = &search->failure;
-  const struct history_op *op = failure->op == NONE ? NULL : &search->history->ops[failure->op];
   long long next = failure->bank.booking_count + 1;
-  char what[80] = "";
-  if (op != NULL) {
-    describe_op(op, what, sizeof what);
+  if (failure->op == NONE) {
+    (void)snprintf(out, len, "nobody can have made booking %lld", next);
+    return;
   }
+  const struct history_op *op = &search->history->ops[failure->op];
+  char what[80];
+  describe_op(op, what, sizeof what);
   switch (failure->obstacle) {
   case OBSTACLE_LATE:
     (void)snprintf(
@@ -405,9 +405,6 @@ static void describe_failure(const struct search *search, char *out, size_t len)
   case OBSTACLE_RULE:
     (void)snprintf(out, len, "%s of %lld from account %u to %u could not be booked", what,
                    (long long)op->amount, op->giver, op->taker);
-    break;
-  case OBSTACLE_NOBODY:
-    (void)snprintf(out, len, "nobody can have made booking %lld", next);
     break;
   }
 }

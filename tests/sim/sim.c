@@ -4,6 +4,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "tests/sim/bank_app.h"
 #include "tests/sim/errand.h"
 #include "tests/sim/faults.h"
 #include "tests/sim/ledger.h"
@@ -72,15 +73,35 @@ static void nothing(void *thing, uint64_t number) {
 
 static void probe(void *thing, uint64_t number) {
   app_probe(thing, (unsigned)number);
+  if (bank_app_is_wanted()) {
+    bank_app_look(thing);
+  }
+}
+
+static void check_end(void) {
+  errands_check_end();
+  model_check_end();
+  if (sim.uses_sqlite) {
+    ledger_check(&servers[0].store->base);
+  }
+  if (bank_app_is_wanted()) {
+    bank_app_check_end(&servers[0].store->base);
+  }
 }
 
 static void story(void) {
+  if (bank_app_is_wanted()) {
+    bank_app_begin();
+  }
   servers_open();
   clients_open();
   faults_begin();
   event_at(sim.plan.chaos_ms, NULL, nothing, NULL, 0);
   run_until(sim.plan.chaos_ms);
   faults_end();
+  if (bank_app_is_wanted()) {
+    bank_app_heal();
+  }
   uint64_t probe_ms = sim.now_ms + HEAL_MS;
   event_at(probe_ms, NULL, nothing, NULL, 0);
   run_until(probe_ms);
@@ -90,11 +111,7 @@ static void story(void) {
   event_at(probe_ms + PROBE_MS, NULL, nothing, NULL, 0);
   run_until(probe_ms + PROBE_MS);
   if (!sim.has_failed) {
-    errands_check_end();
-    model_check_end();
-    if (sim.uses_sqlite) {
-      ledger_check(&servers[0].store->base);
-    }
+    check_end();
   }
 }
 
@@ -122,6 +139,7 @@ void sim_run_setup(const struct sim_setup *setup, FILE *trace_file) {
   network_clear();
   events_clear();
   app_clear();
+  bank_app_clear();
   errands_clear();
   model_clear();
   process_clear();
