@@ -81,11 +81,11 @@ static void probe(void *thing, uint64_t number) {
 static void check_end(void) {
   errands_check_end();
   model_check_end();
-  if (sim.uses_sqlite) {
-    ledger_check(&servers[0].store->base);
-  }
   if (bank_app_is_wanted()) {
     bank_app_check_end(&servers[0].store->base);
+  }
+  if (sim.uses_sqlite) {
+    ledger_check(&servers[0].store->base);
   }
 }
 
@@ -121,10 +121,6 @@ void sim_make_plan(const struct sim_setup *setup) {
   if (setup->changes != NULL && !plan_change(&sim.plan, setup->changes)) {
     sim_fail("no such changes of a plan: %s", setup->changes);
   }
-}
-
-void sim_run(uint64_t seed, bool uses_sqlite, FILE *trace_file) {
-  sim_run_setup(&(struct sim_setup){.seed = seed, .uses_sqlite = uses_sqlite}, trace_file);
 }
 
 void sim_run_setup(const struct sim_setup *setup, FILE *trace_file) {

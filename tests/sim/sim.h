@@ -112,8 +112,7 @@ extern struct sim sim;
 
 /* ---- sim.c ---- */
 
-/* Run one seed to its end, in swarm mode. */
-void sim_run(uint64_t seed, bool uses_sqlite, FILE *trace_file);
+/* Run one seed to its end. */
 void sim_run_setup(const struct sim_setup *setup, FILE *trace_file);
 /* Only decide, as it would be: sim.plan. */
 void sim_make_plan(const struct sim_setup *setup);
