@@ -40,10 +40,18 @@
   X(AUTOCOMMIT_NOT_CHECKED, "S21")                                                                 \
   X(SYNCHRONOUS_OFF, "S22")
 
+/* There as well, and in handlers; looked for where all traffic goes to the bank of the examples, so
+ * that nothing but what its customers are told can betray them. */
+#define SURE__MUTANT_BANK_LIST(X)                                                                  \
+  X(SNAPSHOT_KEPT, "S7")                                                                           \
+  X(SNAPSHOT_BEGUN_EARLY, "S7")                                                                    \
+  X(HANDLER_READS_ELSEWHERE, "S14")
+
 enum sure__mutant {
   SURE__MUTANT_NONE,
 #define SURE__MUTANT_ENUM(name, rule) SURE__MUTANT_##name,
   SURE__MUTANT_LIST(SURE__MUTANT_ENUM) SURE__MUTANT_SQLITE_LIST(SURE__MUTANT_ENUM)
+      SURE__MUTANT_BANK_LIST(SURE__MUTANT_ENUM)
 #undef SURE__MUTANT_ENUM
 };
 

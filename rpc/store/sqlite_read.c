@@ -1,6 +1,7 @@
 /* Snapshots for reading: each on a connection of its own, taken from a small pool. */
 
 #include "rpc/core/memory.h"
+#include "rpc/core/mutant.h"
 #include "rpc/store/sqlite_store.h"
 
 /* Idle readers that are kept open. */
@@ -60,13 +61,21 @@ static void put_reader(struct sure__sqlite_readers *readers, struct sure__sqlite
 
 /* BEGIN alone takes no snapshot: the first read does. */
 static bool begin(sqlite3 *database) {
+  if ((SURE__MUTANT(SNAPSHOT_KEPT) || SURE__MUTANT(SNAPSHOT_BEGUN_EARLY)) &&
+      !sqlite3_get_autocommit(database)) {
+    return true;
+  }
   return sqlite3_exec(database, "BEGIN; SELECT value FROM sure_meta LIMIT 1", NULL, NULL, NULL) ==
          SQLITE_OK;
 }
 
 static bool end(sqlite3 *database) {
   (void)sure__sqlite_inspect(database); /* resets what was left busy */
-  return sqlite3_exec(database, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK;
+  if (SURE__MUTANT(SNAPSHOT_KEPT)) {
+    return true;
+  }
+  return sqlite3_exec(database, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK &&
+         (!SURE__MUTANT(SNAPSHOT_BEGUN_EARLY) || begin(database));
 }
 
 enum sure_code sure__sqlite_readers_run(struct sure__sqlite_readers *readers,

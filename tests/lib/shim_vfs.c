@@ -22,6 +22,7 @@ static bool fired;
 static enum shim_opening opening;
 static bool is_stopped;
 static bool keeps_unsynced;
+static int64_t (*clock_ms)(void); /* NULL: the system's */
 
 void shim_set_opening(enum shim_opening new_opening) {
   opening = new_opening;
@@ -53,6 +54,10 @@ bool shim_is_stopped(void) {
 
 void shim_keep_unsynced(void) {
   keeps_unsynced = true;
+}
+
+void shim_use_clock(int64_t (*now_ms)(void)) {
+  clock_ms = now_ms;
 }
 
 static sqlite3_file *real_of(sqlite3_file *file) {
@@ -245,6 +250,16 @@ static int shim_delete(sqlite3_vfs *vfs, const char *name, int sync_directory) {
   return real_vfs->xDelete(real_vfs, name, sync_directory);
 }
 
+/* SQLite counts from noon of a day in 4714 BC. */
+static int shim_time(sqlite3_vfs *vfs, sqlite3_int64 *out_ms) {
+  (void)vfs;
+  if (clock_ms == NULL) {
+    return real_vfs->xCurrentTimeInt64(real_vfs, out_ms);
+  }
+  *out_ms = clock_ms() + INT64_C(210866760000000);
+  return SQLITE_OK;
+}
+
 void shim_register(void) {
   static sqlite3_vfs shim;
   real_vfs = sqlite3_vfs_find(NULL);
@@ -253,5 +268,6 @@ void shim_register(void) {
   shim.szOsFile = (int)sizeof(struct shim_file) + real_vfs->szOsFile;
   shim.xOpen = shim_open;
   shim.xDelete = shim_delete;
+  shim.xCurrentTimeInt64 = shim_time;
   (void)sqlite3_vfs_register(&shim, 0);
 }

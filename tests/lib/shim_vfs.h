@@ -6,6 +6,7 @@
 #define SURE_TESTS_LIB_SHIM_VFS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define SHIM_VFS_NAME "sure-shim"
 
@@ -35,6 +36,9 @@ void shim_resume(void);
 bool shim_is_stopped(void);
 /* From now on, keep what is not synced (unsynced.h). */
 void shim_keep_unsynced(void);
+
+/* What SQL gets as the time: milliseconds since 1970. */
+void shim_use_clock(int64_t (*now_ms)(void));
 
 /* How files are opened from now on. */
 enum shim_opening { SHIM_OPEN, SHIM_OPEN_READONLY, SHIM_OPEN_NOTHING };

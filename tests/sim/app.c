@@ -4,74 +4,44 @@
 #include "rpc/core/client_state.h"
 #include "rpc/net/clock.h"
 #include "tests/sim/bank.h"
-#include "tests/sim/client.h"
+#include "tests/sim/bank_app.h"
+#include "tests/sim/errand.h"
 #include "tests/sim/store.h"
 
 enum { PROBES_MAX = 3 };
 
-enum errand_kind { ERRAND_CALL, ERRAND_COUNT, ERRAND_SETTLE, ERRAND_SETTLE_KEY };
+enum task_kind { TASK_CALL, TASK_COUNT, TASK_SETTLE, TASK_SETTLE_KEY };
 
-/* One call of the client's interface. */
-struct errand {
-  struct errand *next;
-  enum errand_kind kind;
-  struct client_node *node;
-  uint32_t life; /* of the client */
+/* One call of an application to the simulator's bank. */
+struct task {
+  struct errand errand;
+  struct task *next; /* the newest first */
+  enum task_kind kind;
   struct deed *deed;
-  struct sure_call_id id; /* ERRAND_SETTLE: of what */
-  uint64_t handle;
-  bool is_open;
-  unsigned probe_number; /* from 1; 0: it is none */
-  unsigned tries;
-  uint64_t count_before; /* ERRAND_COUNT: effects when it began */
+  struct sure_call_id id; /* TASK_SETTLE: of what */
+  unsigned probe_number;  /* from 1; 0: it is none */
+  uint64_t count_before;  /* TASK_COUNT: effects when it began */
 };
 
-static struct errand *errands;
-static uint64_t call_count;
+static struct task *tasks;
 
-static struct errand *errand_new(struct client_node *node, enum errand_kind kind,
-                                 struct deed *deed) {
-  struct errand *errand = calloc(1, sizeof *errand);
-  if (errand == NULL) {
-    abort();
-  }
-  *errand = (struct errand){
-      .next = errands, .kind = kind, .node = node, .life = node->process.life, .deed = deed};
-  errands = errand;
-  return errand;
-}
+static void task_ended(struct errand *errand, const struct sure__client_call *done);
 
-static unsigned long long number_of(const struct errand *errand) {
-  return errand->deed == NULL ? 0 : errand->deed->number;
-}
-
-static uint32_t some_timeout_ms(void) {
-  switch (chance_below(4)) {
-  case 0:
-    return (uint32_t)chance_between(1, 60);
-  case 1:
-    return (uint32_t)chance_between(1, 1000);
-  default:
-    return (uint32_t)chance_between(1, sim.plan.timeout_ms_max);
-  }
+static struct task *task_new(struct client_node *node, enum task_kind kind, struct deed *deed) {
+  struct task *task = errand_new(sizeof *task, node, task_ended);
+  task->next = tasks;
+  task->kind = kind;
+  task->deed = deed;
+  (void)snprintf(task->errand.about, sizeof task->errand.about, "deed %llu",
+                 deed == NULL ? 0 : (unsigned long long)deed->number);
+  tasks = task;
+  return task;
 }
 
 /* ---- making calls ---- */
 
-static void still_open(void *thing, uint64_t try_number) {
-  struct errand *errand = thing;
-  if (errand->is_open && errand->tries == try_number) {
-    sim_fail("hangs: a call of client %u is open after its deadline", errand->node->number);
-  }
-}
-
-/* After a pause, timers that were due meanwhile get their turn first. */
-static void deadline_passed(void *thing, uint64_t try_number) {
-  event_at(sim.now_ms + 5, sim.current, still_open, thing, try_number);
-}
-
-static void fill_in(struct sure__client_call *call, const struct errand *errand) {
-  const struct deed *deed = errand->deed;
+static void fill_in(struct sure__client_call *call, const struct task *task) {
+  const struct deed *deed = task->deed;
   if (deed == NULL) {
     call->method = bank_method("Count");
     return;
@@ -83,7 +53,7 @@ static void fill_in(struct sure__client_call *call, const struct errand *errand)
       abort();
     }
   }
-  if (errand->kind == ERRAND_CALL) {
+  if (task->kind == TASK_CALL) {
     struct sure_bytes request = bank_request(deed);
     if (!sure__arena_copy(&call->arena, request, &call->request)) {
       abort();
@@ -93,62 +63,28 @@ static void fill_in(struct sure__client_call *call, const struct errand *errand)
 }
 
 /* Refused by the engine: nothing happened. */
-static struct sure__refusal make(struct errand *errand, uint32_t timeout_ms) {
-  struct client_node *node = errand->node;
-  struct sure__client_call *call = sure__client_call_new(node->engine);
-  if (call == NULL) {
-    abort();
-  }
-  fill_in(call, errand);
+static struct sure__refusal make(struct task *task, uint32_t timeout_ms) {
+  struct sure__client_call *call = errand_call(&task->errand);
+  fill_in(call, task);
   call->timeout_ms = timeout_ms;
-  call->retry = call->method->retry;
-  call->waiter = errand;
-  call->settle_id = errand->id;
-  bool is_settle = errand->kind == ERRAND_SETTLE || errand->kind == ERRAND_SETTLE_KEY;
-  struct sure__refusal refusal = is_settle
-                                     ? sure__client_settle(node->engine, call, sure__clock_ms())
-                                     : sure__client_start(node->engine, call, sure__clock_ms());
-  bool is_refused = refusal.text != NULL;
-  sim_trace("client %u %s deed %llu (time-out %u)%s%s", node->number,
-            is_settle ? "settles" : "calls for", number_of(errand), timeout_ms,
-            is_refused ? ": refused: " : "", is_refused ? refusal.text : "");
-  if (is_refused) {
-    sure__client_recycle(node->engine, call);
-    return refusal;
-  }
-  call_count++;
-  errand->tries++;
-  errand->handle = call->handle;
-  errand->is_open = true;
-  event_at(sim.now_ms + timeout_ms, &node->process, deadline_passed, errand, errand->tries);
-  client_finish(node);
-  return refusal;
+  call->settle_id = task->id;
+  bool is_settle = task->kind == TASK_SETTLE || task->kind == TASK_SETTLE_KEY;
+  return errand_make(&task->errand, call, is_settle);
 }
 
-static void cancel(void *thing, uint64_t number) {
-  struct errand *errand = thing;
-  (void)number;
-  if (errand->is_open) {
-    sim_trace("client %u cancels deed %llu", errand->node->number, number_of(errand));
-    sure__client_cancel(errand->node->engine, errand->handle, sure__clock_ms());
-    client_finish(errand->node);
-  }
-}
-
-static void begin(struct errand *errand) {
-  uint32_t timeout_ms = some_timeout_ms();
-  bool is_refused = make(errand, timeout_ms).text != NULL;
-  if (!is_refused && !sim.is_healed && chance_permille(sim.plan.cancel_permille)) {
-    event_at(sim.now_ms + chance_below(timeout_ms), &errand->node->process, cancel, errand, 0);
+static void begin(struct task *task) {
+  uint32_t timeout_ms = errand_timeout_ms();
+  if (make(task, timeout_ms).text == NULL) {
+    errand_perhaps_cancel(&task->errand, timeout_ms);
   }
 }
 
 static struct deed *some_payment(void) {
   size_t seen = 0;
   struct deed *deed = NULL;
-  for (struct errand *errand = errands; errand != NULL && seen < 8; errand = errand->next) {
-    if (errand->deed != NULL && errand->deed->is_keyed && chance_below(++seen) == 0) {
-      deed = errand->deed;
+  for (struct task *task = tasks; task != NULL && seen < 8; task = task->next) {
+    if (task->deed != NULL && task->deed->is_keyed && chance_below(++seen) == 0) {
+      deed = task->deed;
     }
   }
   return deed;
@@ -181,26 +117,30 @@ static struct deed *new_deed(const char *method) {
 }
 
 static void count(struct client_node *node) {
-  struct errand *errand = errand_new(node, ERRAND_COUNT, NULL);
-  errand->count_before = model_effect_count();
-  begin(errand);
+  struct task *task = task_new(node, TASK_COUNT, NULL);
+  task->count_before = model_effect_count();
+  begin(task);
 }
 
 static void call(struct client_node *node, struct deed *deed) {
-  begin(errand_new(node, ERRAND_CALL, deed));
+  begin(task_new(node, TASK_CALL, deed));
 }
 
 /* A payment that some client began, by another client or again by the same. */
 static void pay_again(struct client_node *node) {
   struct deed *deed = some_payment();
   if (deed != NULL && !deed->is_contested && chance_below(8) == 0) {
-    begin(errand_new(node, ERRAND_SETTLE_KEY, deed));
+    begin(task_new(node, TASK_SETTLE_KEY, deed));
   } else if (deed != NULL) {
     call(node, deed);
   }
 }
 
 static void act(struct client_node *node) {
+  if (bank_app_is_wanted() && chance_permille(sim.plan.bank_permille)) {
+    bank_app_act(node);
+    return;
+  }
   uint64_t choice = chance_below(100);
   if (choice < 50) {
     call(node, new_deed("Charge"));
@@ -222,7 +162,8 @@ static void act(struct client_node *node) {
 static void turn(void *thing, uint64_t number) {
   struct client_node *node = thing;
   (void)number;
-  if (sim.is_healed || model_deed(sim.plan.deeds_max) != NULL) {
+  if (sim.is_healed || model_deed(sim.plan.deeds_max) != NULL ||
+      bank_app_count() >= sim.plan.deeds_max) {
     return;
   }
   uint64_t burst = chance_below(20) == 0 ? chance_below(30) : 1;
@@ -236,21 +177,13 @@ void app_start(struct client_node *node) {
   event_at(sim.now_ms + chance_below(sim.plan.call_every_ms), &node->process, turn, node, 0);
 }
 
-void app_crash(struct client_node *node) {
-  for (struct errand *errand = errands; errand != NULL; errand = errand->next) {
-    if (errand->node == node && errand->life == node->process.life) {
-      errand->is_open = false;
-    }
-  }
-}
-
 void app_probe(struct client_node *node, unsigned number) {
   struct process *before = process_enter(&node->process);
-  struct errand *errand = errand_new(node, ERRAND_CALL, new_deed("Charge"));
-  errand->deed->padding_len = 0;
-  errand->deed->reply_len = 0;
-  errand->probe_number = number;
-  if (make(errand, 10000).text != NULL) {
+  struct task *task = task_new(node, TASK_CALL, new_deed("Charge"));
+  task->deed->padding_len = 0;
+  task->deed->reply_len = 0;
+  task->probe_number = number;
+  if (make(task, 10000).text != NULL) {
     sim_fail("stuck: client %u takes no calls after all was healed", node->number);
   }
   process_enter(before);
@@ -259,31 +192,31 @@ void app_probe(struct client_node *node, unsigned number) {
 /* ---- how they end ---- */
 
 static void settle(void *thing, uint64_t number) {
-  struct errand *errand = thing;
+  struct task *task = thing;
   (void)number;
-  uint32_t timeout_ms = sim.is_healed ? 5000 : some_timeout_ms();
-  struct sure__refusal refusal = make(errand, timeout_ms);
+  uint32_t timeout_ms = sim.is_healed ? 5000 : errand_timeout_ms();
+  struct sure__refusal refusal = make(task, timeout_ms);
   if (refusal.text == NULL) {
     return;
   }
   if (refusal.code == SURE_FAILED_PRECONDITION) {
-    const struct sure__client_session *session = errand->node->engine->session;
-    if (session != NULL && session->epoch == errand->id.epoch) {
-      sim_fail("client %u can't settle a call of its present session: %s", errand->node->number,
-               refusal.text);
+    const struct sure__client_session *session = task->errand.node->engine->session;
+    if (session != NULL && session->epoch == task->id.epoch) {
+      sim_fail("client %u can't settle a call of its present session: %s",
+               task->errand.node->number, refusal.text);
     }
     return; /* the session is gone meanwhile, and the call with it */
   }
   if (refusal.code != SURE_RESOURCE_EXHAUSTED || sim.is_healed) {
-    sim_fail("client %u can't settle: %s", errand->node->number, refusal.text);
+    sim_fail("client %u can't settle: %s", task->errand.node->number, refusal.text);
   }
-  event_at(sim.now_ms + chance_below(1000), &errand->node->process, settle, errand, 0);
+  event_at(sim.now_ms + chance_below(1000), &task->errand.node->process, settle, task, 0);
 }
 
 static void settle_later(struct client_node *node, struct deed *deed, struct sure_call_id id) {
-  struct errand *errand = errand_new(node, ERRAND_SETTLE, deed);
-  errand->id = id;
-  event_at(sim.now_ms + chance_below(2000), &node->process, settle, errand, 0);
+  struct task *task = task_new(node, TASK_SETTLE, deed);
+  task->id = id;
+  event_at(sim.now_ms + chance_below(2000), &node->process, settle, task, 0);
 }
 
 static void call_later(void *thing, uint64_t deed_number) {
@@ -292,9 +225,9 @@ static void call_later(void *thing, uint64_t deed_number) {
   }
 }
 
-static void react(const struct errand *errand, const struct sure__client_call *done) {
-  struct client_node *node = errand->node;
-  struct deed *deed = errand->deed;
+static void react(const struct task *task, const struct sure__client_call *done) {
+  struct client_node *node = task->errand.node;
+  struct deed *deed = task->deed;
   bool can_settle = done->end.outcome == SURE_OUTCOME_UNKNOWN && done->end.id.epoch != 0;
   if (deed != NULL && deed->method->semantics == SURE_EXACTLY_ONCE && can_settle) {
     if (deed->is_keyed && chance_below(2) == 0) {
@@ -304,40 +237,40 @@ static void react(const struct errand *errand, const struct sure__client_call *d
   }
 }
 
-static void settled(struct errand *errand, const struct sure__client_call *done) {
+static void settled(struct task *task, const struct sure__client_call *done) {
   const struct sure__end *end = &done->end;
   bool is_final = end->recorded || end->code == SURE_OK || end->code == SURE_FAILED_PRECONDITION;
-  if (errand->kind == ERRAND_SETTLE && !is_final) {
+  if (task->kind == TASK_SETTLE && !is_final) {
     if (!sim.is_healed && chance_permille(sim.plan.release_permille)) {
-      sim_trace("client %u releases deed %llu", errand->node->number, number_of(errand));
-      sure__client_release(errand->node->engine, errand->id, sure__clock_ms());
+      sim_trace("client %u releases %s", task->errand.node->number, task->errand.about);
+      sure__client_release(task->errand.node->engine, task->id, sure__clock_ms());
       return;
     }
-    event_at(sim.now_ms + chance_below(1000), &errand->node->process, settle, errand, 0);
+    event_at(sim.now_ms + chance_below(1000), &task->errand.node->process, settle, task, 0);
   }
 }
 
-static void check_count(const struct errand *errand, const struct sure__end *end) {
+static void check_count(const struct task *task, const struct sure__end *end) {
   if (end->code != SURE_OK) {
     return;
   }
   uint64_t effects = bank_counted(end->reply);
-  if (effects < errand->count_before || effects > model_effect_count()) {
+  if (effects < task->count_before || effects > model_effect_count()) {
     sim_fail("a read saw %llu effects, when there were %llu to %llu", (unsigned long long)effects,
-             (unsigned long long)errand->count_before, (unsigned long long)model_effect_count());
+             (unsigned long long)task->count_before, (unsigned long long)model_effect_count());
   }
 }
 
-static struct answer answer_of(const struct errand *errand, const struct sure__client_call *done) {
+static struct answer answer_of(const struct task *task, const struct sure__client_call *done) {
   const struct sure__end *end = &done->end;
-  struct client_node *node = errand->node;
+  struct client_node *node = task->errand.node;
   struct answer answer = {
       .code = end->code,
       .outcome = end->outcome,
       .reason = end->reason,
       .is_recorded = end->recorded,
-      .is_settled = end->settled || errand->kind != ERRAND_CALL,
-      .is_key_only = errand->kind == ERRAND_SETTLE_KEY,
+      .is_settled = end->settled || task->kind != TASK_CALL,
+      .is_key_only = task->kind == TASK_SETTLE_KEY,
       .attempts = end->attempts,
       .reply_hash = bank_hash(end->reply),
   };
@@ -357,72 +290,41 @@ static void probe_again(void *thing, uint64_t number) {
 
 /* A session may have been lost before, by a jump of the clock that leases are counted in, or
  * because the endpoint serves another store: the first call finds that out. */
-static void probed(const struct errand *errand, const struct sure__end *end) {
-  struct client_node *node = errand->node;
-  bool may_repeat = errand->probe_number < PROBES_MAX;
+static void probed(const struct task *task, const struct sure__end *end) {
+  struct client_node *node = task->errand.node;
+  bool may_repeat = task->probe_number < PROBES_MAX;
   if (end->code == SURE_OK || end->recorded) {
     return;
   }
   if (may_repeat &&
       (end->reason == SURE_REASON_SESSION_LOST || end->reason == SURE_REASON_WRONG_STORE)) {
-    event_at(sim.now_ms + 100, &node->process, probe_again, node, errand->probe_number + 1);
+    event_at(sim.now_ms + 100, &node->process, probe_again, node, task->probe_number + 1);
     return;
   }
   sim_fail("stuck: a call of client %u ends %s after all was healed", node->number,
            sure_code_name(end->code));
 }
 
-void app_completed(struct client_node *node, const struct sure__client_call *done) {
-  struct errand *errand = done->waiter;
-  const struct sure__end *end = &done->end;
-  sim_trace("client %u: deed %llu ends %s, %s, %s, attempts %u%s%s (%.*s)", node->number,
-            number_of(errand), sure_code_name(end->code), sure_outcome_name(end->outcome),
-            sure_reason_name(end->reason), end->attempts, end->replayed ? ", replayed" : "",
-            end->settled ? ", settled" : "", (int)end->text.len, (const char *)end->text.data);
-  if (!errand->is_open) {
-    sim_fail("a call of client %u ended twice", node->number);
+static void task_ended(struct errand *errand, const struct sure__client_call *done) {
+  struct task *task = (struct task *)errand;
+  if (task->probe_number > 0) {
+    probed(task, &done->end);
+  }
+  if (task->deed == NULL) {
+    check_count(task, &done->end);
     return;
   }
-  errand->is_open = false;
-  if (errand->probe_number > 0) {
-    probed(errand, end);
+  struct answer answer = answer_of(task, done);
+  if (!answer.is_key_only || !task->deed->is_contested) {
+    model_check_answer(task->deed, &answer); /* else it may be about the other one */
   }
-  if (errand->deed == NULL) {
-    check_count(errand, end);
-    return;
-  }
-  struct answer answer = answer_of(errand, done);
-  if (!answer.is_key_only || !errand->deed->is_contested) {
-    model_check_answer(errand->deed, &answer); /* else it may be about the other one */
-  }
-  if (errand->kind == ERRAND_CALL) {
-    react(errand, done);
+  if (task->kind == TASK_CALL) {
+    react(task, done);
   } else {
-    settled(errand, done);
+    settled(task, done);
   }
-}
-
-void app_check_end(void) {
-  for (struct errand *errand = errands; errand != NULL; errand = errand->next) {
-    if (errand->is_open) {
-      sim_fail("hangs: a call of client %u is open at the end", errand->node->number);
-    }
-  }
-  for (unsigned i = 0; i < sim.plan.client_count; i++) {
-    if (clients[i].engine->unresolved_count > 0) {
-      sim_fail("client %u has unresolved calls at the end", i);
-    }
-  }
-}
-
-uint64_t app_call_count(void) {
-  return call_count;
 }
 
 void app_clear(void) {
-  while (errands != NULL) {
-    struct errand *errand = errands;
-    errands = errand->next;
-    free(errand);
-  }
+  tasks = NULL;
 }

@@ -110,8 +110,8 @@ static enum sure_code count(void *user, struct sure_call *call,
   (void)user;
   (void)call;
   (void)request;
-  reply->effects =
-      sim.plan.store_mode == STORE_SQLITE ? ledger_count(call->transaction) : model_effect_count();
+  reply->effects = sim.plan.store_mode == STORE_SQLITE ? ledger_count_effects(call->transaction)
+                                                       : model_effect_count();
   return SURE_OK;
 }
 
@@ -124,7 +124,7 @@ static const struct sim__v1__bank_server handlers = {
     .knock = charge,
 };
 
-void bank_register(struct sure_server *server, const uint64_t *store_number) {
+void bank_offer(struct sure_server *server, const uint64_t *store_number) {
   static const char *const names[] = {"Charge", "Pay", "Order", "Remind", "Knock"};
   if (server == NULL) {
     abort();

@@ -7,7 +7,7 @@
 #include "tests/sim/model.h"
 
 /* Registers its service; `store_number` names the store that effects go to. */
-void bank_register(struct sure_server *server, const uint64_t *store_number);
+void bank_offer(struct sure_server *server, const uint64_t *store_number);
 const struct sure_method *bank_method(const char *name);
 /* The packed request for a deed, in memory of malloc. */
 struct sure_bytes bank_request(const struct deed *deed);

@@ -7,6 +7,7 @@
 #include "rpc/core/memory.h"
 #include "rpc/net/clock.h"
 #include "tests/sim/aim.h"
+#include "tests/sim/errand.h"
 #include "tests/sim/network.h"
 #include "tests/sim/server.h"
 
@@ -171,7 +172,7 @@ static void complete_all(struct client_node *node) {
   struct sure__list *link;
   while ((link = sure__list_pop(&node->engine->completed)) != NULL) {
     struct sure__client_call *call = sure__container_of(link, struct sure__client_call, link);
-    app_completed(node, call);
+    errand_completed(node, call);
     sure__client_recycle(node->engine, call);
   }
 }
@@ -262,7 +263,7 @@ void client_crash(struct client_node *node, bool is_silent) {
   if (node->engine == NULL) {
     return;
   }
-  app_crash(node);
+  errands_crash(node);
   node->engine = NULL;
   network_process_ended(&node->process, is_silent);
   process_end(&node->process);

@@ -37,14 +37,8 @@ void client_finish(struct client_node *node);
 
 /* The application on that client begins, or begins anew. */
 void app_start(struct client_node *node);
-/* Its process is gone, with all that it knew but the keys of its payments. */
-void app_crash(struct client_node *node);
-/* One of its calls has ended. */
-void app_completed(struct client_node *node, const struct sure__client_call *done);
 /* After the faults: every application asks for one more thing, which must be done. */
 void app_probe(struct client_node *node, unsigned number);
-void app_check_end(void);
-uint64_t app_call_count(void);
 void app_clear(void);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/sim/bank.h"
+#include "tests/sim/bank_wire.h"
 
 enum { KEPT_MAX = 48, COPY_LEN_MAX = 4096 };
 
@@ -50,7 +51,7 @@ void copies_sent(unsigned client, struct heard *heard, const struct sure__frame 
 /* Calls without a record are not to be repeated: a peer that does breaks the protocol. */
 static bool is_recorded_method(uint64_t method) {
   return method == bank_method("Charge")->id || method == bank_method("Pay")->id ||
-         method == bank_method("Order")->id;
+         method == bank_method("Order")->id || bank_wire_is_recorded(method);
 }
 
 static bool can_repeat(const struct sure__frame *frame) {

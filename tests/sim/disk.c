@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "rpc/net/clock.h"
 #include "tests/lib/shim_vfs.h"
 #include "tests/lib/unsynced.h"
 #include "tests/sim/sim.h"
@@ -31,6 +32,7 @@ void disk_begin(void) {
   if (!is_registered) {
     shim_register();
     shim_keep_unsynced();
+    shim_use_clock(sure__clock_lease_ms);
     is_registered = true;
   }
   unsynced_forget_all();

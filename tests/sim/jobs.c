@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/sim/client.h"
+#include "tests/sim/errand.h"
 
 enum { WORKERS_MAX = 64, LOOK_EVERY_MS = 50, TELL_EVERY_MS = 5000 };
 
@@ -50,7 +50,7 @@ static void note_failure(struct totals *totals, uint64_t seed, const char *reaso
 /* What the seed that has just ended adds. */
 static void note_seed(struct totals *totals) {
   totals->seeds++;
-  totals->calls = app_call_count();
+  totals->calls = errand_call_count();
   totals->steps += sim.steps;
   for (size_t i = 0; i < FAULT_COUNT; i++) {
     totals->faults[i] += sim.faults[i];
@@ -100,7 +100,7 @@ static const char *const fault_names[] = {
 
 static const char *const coverage_names[] = {
 #define COVERAGE_NAME(name, text) text,
-    COVERAGE_LIST(COVERAGE_NAME)
+    COVERAGE_LIST(COVERAGE_NAME) COVERAGE_BANK_LIST(COVERAGE_NAME)
 #undef COVERAGE_NAME
 };
 
@@ -110,11 +110,19 @@ void totals_tell_faults(const struct totals *totals) {
   }
 }
 
-bool totals_tell_coverage(const struct totals *totals) {
+/* With SQLite it is the bank of the examples that must have had its traffic; not all of the other
+ * places can be reached there. */
+static bool must_be_reached(enum coverage place, bool uses_sqlite) {
+  return uses_sqlite ? place >= COVER_RECEIPT && place != COVER_CHOICE : place < COVER_RECEIPT;
+}
+
+bool totals_tell_coverage(const struct totals *totals, bool uses_sqlite) {
+  size_t count = uses_sqlite ? COVERAGE_COUNT : COVER_RECEIPT;
   bool is_covered = true;
-  for (size_t i = 0; i < COVERAGE_COUNT; i++) {
+  for (size_t i = 0; i < count; i++) {
     printf("%-26s %llu\n", coverage_names[i], (unsigned long long)totals->coverage[i]);
-    is_covered = is_covered && totals->coverage[i] > 0;
+    bool is_missed = totals->coverage[i] == 0 && must_be_reached((enum coverage)i, uses_sqlite);
+    is_covered = is_covered && !is_missed;
   }
   return is_covered;
 }

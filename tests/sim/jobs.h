@@ -32,6 +32,6 @@ bool jobs_run(const struct jobs_options *options, struct totals *out_totals);
 uint64_t totals_faults(const struct totals *totals);
 void totals_tell_faults(const struct totals *totals);
 /* False: the seeds went nowhere near some of the interesting places. */
-bool totals_tell_coverage(const struct totals *totals);
+bool totals_tell_coverage(const struct totals *totals, bool uses_sqlite);
 
 #endif

@@ -5,7 +5,9 @@
 #include <sure/sqlite.h>
 #include <unistd.h>
 
+#include "examples/bank/ledger_schema.h"
 #include "tests/lib/shim_vfs.h"
+#include "tests/sim/bank_app.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/model.h"
 #include "tests/sim/sim.h"
@@ -32,13 +34,13 @@ void ledger_end(void) {
   remove_files();
 }
 
-static enum sure_code make_table(void *user, sqlite3 *database, bool is_new,
-                                 const char **out_message) {
-  (void)user;
-  (void)out_message;
+static enum sure_code make_tables(void *user, sqlite3 *database, bool is_new,
+                                  const char **out_message) {
   static const char table[] = "CREATE TABLE effects (deed INTEGER NOT NULL)";
-  bool is_made = !is_new || sqlite3_exec(database, table, NULL, NULL, NULL) == SQLITE_OK;
-  return is_made ? SURE_OK : SURE_INTERNAL;
+  if (is_new && sqlite3_exec(database, table, NULL, NULL, NULL) != SQLITE_OK) {
+    return SURE_INTERNAL;
+  }
+  return bank_app_is_wanted() ? ledger_schema(user, database, is_new, out_message) : SURE_OK;
 }
 
 struct sure_store *ledger_open_store(void) {
@@ -47,7 +49,7 @@ struct sure_store *ledger_open_store(void) {
   struct sure_sqlite_store_options options = {
       .path = path,
       .vfs = SHIM_VFS_NAME,
-      .schema = make_table,
+      .schema = make_tables,
       .session_records_max = sim.plan.session_records_max,
   };
   if (sure_sqlite_store_open(&options, &store, text, sizeof text) != SURE_OK) {
@@ -107,7 +109,7 @@ bool ledger_insert(void *transaction, uint64_t deed) {
   return sqlite3_exec(transaction, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-uint64_t ledger_count(void *transaction) {
+uint64_t ledger_count_effects(void *transaction) {
   return ask(transaction, "SELECT count(*) FROM effects");
 }
 

@@ -14,7 +14,7 @@ void ledger_judge(void);
 void ledger_leave(void *transaction);
 /* In the transaction of a handler. */
 bool ledger_insert(void *transaction, uint64_t deed);
-uint64_t ledger_count(void *transaction);
+uint64_t ledger_count_effects(void *transaction);
 /* Every deed is in the file as often as the model says. */
 void ledger_check(struct sure_store *store);
 void ledger_end(void);

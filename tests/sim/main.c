@@ -96,8 +96,8 @@ static int judge(const struct jobs_options *options, const struct totals *totals
   }
   if (totals->seeds >= SEEDS_TO_COVER) {
     totals_tell_faults(totals);
-    bool is_covered = totals_tell_coverage(totals);
-    if (!is_covered && !options->setup.uses_sqlite) { /* where some of them can't be reached */
+    bool is_covered = totals_tell_coverage(totals, options->setup.uses_sqlite);
+    if (!is_covered && options->setup.changes == NULL) { /* which may have taken something away */
       return fail(options->setup.seed, "something above was never reached");
     }
   }

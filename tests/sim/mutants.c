@@ -14,13 +14,18 @@ enum sure__mutant sure__mutant;
 static const struct {
   const char *name;
   const char *rule;
-  bool needs_sqlite;
+  const char *store; /* where it is looked for */
+  struct sim_setup setup;
 } mutants[] = {
-#define MUTANT_ROW(name, rule) {#name, rule, false},
+#define MUTANT_ROW(name, rule) {#name, rule, "memory", {0}},
     SURE__MUTANT_LIST(MUTANT_ROW)
 #undef MUTANT_ROW
-#define MUTANT_ROW(name, rule) {#name, rule, true},
+#define MUTANT_ROW(name, rule) {#name, rule, "SQLite", {.uses_sqlite = true}},
         SURE__MUTANT_SQLITE_LIST(MUTANT_ROW)
+#undef MUTANT_ROW
+#define MUTANT_ROW(name, rule)                                                                     \
+  {#name, rule, "SQLite, bank", {.uses_sqlite = true, .changes = "bank_permille=1000"}},
+            SURE__MUTANT_BANK_LIST(MUTANT_ROW)
 #undef MUTANT_ROW
 };
 
@@ -34,6 +39,7 @@ struct finding {
 /* In a process of its own, as a bug may also end it. */
 static void hunt(enum sure__mutant mutant, int out) {
   struct finding finding = {0};
+  struct sim_setup setup = mutants[mutant - 1].setup;
   sure__mutant = mutant;
   while (finding.seed < SEEDS_MAX && !finding.is_caught) {
     finding.seed++;
@@ -42,7 +48,8 @@ static void hunt(enum sure__mutant mutant, int out) {
     if (write(out, &finding, sizeof finding) != sizeof finding) {
       break;
     }
-    sim_run(finding.seed, mutants[mutant - 1].needs_sqlite, NULL);
+    setup.seed = finding.seed;
+    sim_run_setup(&setup, NULL);
     finding.is_caught = sim.has_failed;
     memcpy(finding.reason, sim.reason, sizeof finding.reason);
   }
@@ -71,9 +78,8 @@ static struct finding find(enum sure__mutant mutant) {
 
 /* As a row of the table in docs/testing.md. */
 static void tell(size_t i, const struct finding *finding) {
-  printf("| %s | %s | %s | %u | %s |\n", mutants[i].name, mutants[i].rule,
-         mutants[i].needs_sqlite ? "SQLite" : "memory", finding->seed,
-         finding->is_caught ? finding->reason : "MISSED");
+  printf("| %s | %s | %s | %u | %s |\n", mutants[i].name, mutants[i].rule, mutants[i].store,
+         finding->seed, finding->is_caught ? finding->reason : "MISSED");
 }
 
 int main(int argc, char **argv) {

@@ -61,6 +61,14 @@ static void plan_disk(struct plan *plan) {
   plan->leave_permille = perhaps(1, 50);
 }
 
+/* In some seeds nobody goes to the bank of the examples, so that the others get further. */
+static void plan_bank(struct plan *plan) {
+  plan->bank_permille = chance_below(4) == 0 ? 0 : between(50, 900);
+  plan->customer_count = between(2, CUSTOMERS_MAX);
+  plan->abandon_permille = perhaps(1, 300);
+  plan->list_permille = perhaps(1, 100);
+}
+
 static void plan_work(struct plan *plan) {
   static const uint32_t volatile_modes[] = {SURE_RUN_AUTO, SURE_RUN_TX, SURE_RUN_POOL,
                                             SURE_RUN_INLINE};
@@ -124,6 +132,7 @@ void plan_make(struct plan *plan, uint32_t strikes_permille) {
   plan_channels(plan);
   if (sim.uses_sqlite) {
     plan_disk(plan);
+    plan_bank(plan);
   }
   plan->copy_every_ms = perhaps(5, 500);
   if (strikes_permille > 0) {
@@ -141,6 +150,10 @@ const struct plan_field plan_fields[PLAN_FIELD_COUNT] = {
     FIELD(server_count, 1),
     FIELD(chaos_ms, 1),
     FIELD(deeds_max, 1),
+    FIELD(bank_permille, 0),
+    FIELD(customer_count, 2),
+    FIELD(abandon_permille, 0),
+    FIELD(list_permille, 0),
     FIELD(strikes_permille, 0),
     FIELD(copy_every_ms, 0),
     FIELD(partition_every_ms, 0),
@@ -158,6 +171,9 @@ const struct plan_field plan_fields[PLAN_FIELD_COUNT] = {
     FIELD(full_permille, 0),
     FIELD(void_permille, 0),
     FIELD(failed_permille, 0),
+    FIELD(disk_permille, 0),
+    FIELD(power_permille, 0),
+    FIELD(leave_permille, 0),
     FIELD(refuse_permille, 0),
     FIELD(abort_permille, 0),
     FIELD(cancel_permille, 0),

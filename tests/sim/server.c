@@ -3,11 +3,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "examples/bank/handlers.h"
 #include "rpc/core/memory.h"
 #include "rpc/net/clock.h"
 #include "rpc/server/shell.h"
 #include "tests/sim/aim.h"
 #include "tests/sim/bank.h"
+#include "tests/sim/bank_app.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/network.h"
@@ -44,7 +46,10 @@ void server_start(struct server_node *node) {
     return;
   }
   node->server = server;
-  bank_register(server, &node->store->number);
+  bank_offer(server, &node->store->number);
+  if (bank_app_is_wanted() && bank_register(server) != SURE_OK) {
+    sim_fail("a server does not offer the bank");
+  }
   process_enter(before);
 }
 

@@ -1,7 +1,9 @@
-/* In place of rpc/net/clock.c, entropy.c and start.c: the virtual clock, and chance. */
+/* In place of rpc/net/clock.c, entropy.c and start.c, and of the system's entropy: the virtual
+ * clock, and chance. */
 #include "rpc/net/clock.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "rpc/net/entropy.h"
 #include "rpc/net/start.h"
@@ -37,6 +39,11 @@ bool sure__entropy(void *out, size_t len) {
     bytes[i] = (uint8_t)chance_below(256);
   }
   return true;
+}
+
+/* In place of the C library's, for the stores' ids. */
+int getentropy(void *out, size_t len) {
+  return sure__entropy(out, len) ? 0 : -1;
 }
 
 bool sure__net_start(void) {

@@ -4,7 +4,8 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "tests/sim/client.h"
+#include "tests/sim/bank_app.h"
+#include "tests/sim/errand.h"
 #include "tests/sim/faults.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/network.h"
@@ -72,15 +73,35 @@ static void nothing(void *thing, uint64_t number) {
 
 static void probe(void *thing, uint64_t number) {
   app_probe(thing, (unsigned)number);
+  if (bank_app_is_wanted()) {
+    bank_app_look(thing);
+  }
+}
+
+static void check_end(void) {
+  errands_check_end();
+  model_check_end();
+  if (bank_app_is_wanted()) {
+    bank_app_check_end(&servers[0].store->base);
+  }
+  if (sim.uses_sqlite) {
+    ledger_check(&servers[0].store->base);
+  }
 }
 
 static void story(void) {
+  if (bank_app_is_wanted()) {
+    bank_app_begin();
+  }
   servers_open();
   clients_open();
   faults_begin();
   event_at(sim.plan.chaos_ms, NULL, nothing, NULL, 0);
   run_until(sim.plan.chaos_ms);
   faults_end();
+  if (bank_app_is_wanted()) {
+    bank_app_heal();
+  }
   uint64_t probe_ms = sim.now_ms + HEAL_MS;
   event_at(probe_ms, NULL, nothing, NULL, 0);
   run_until(probe_ms);
@@ -90,11 +111,7 @@ static void story(void) {
   event_at(probe_ms + PROBE_MS, NULL, nothing, NULL, 0);
   run_until(probe_ms + PROBE_MS);
   if (!sim.has_failed) {
-    app_check_end();
-    model_check_end();
-    if (sim.uses_sqlite) {
-      ledger_check(&servers[0].store->base);
-    }
+    check_end();
   }
 }
 
@@ -104,10 +121,6 @@ void sim_make_plan(const struct sim_setup *setup) {
   if (setup->changes != NULL && !plan_change(&sim.plan, setup->changes)) {
     sim_fail("no such changes of a plan: %s", setup->changes);
   }
-}
-
-void sim_run(uint64_t seed, bool uses_sqlite, FILE *trace_file) {
-  sim_run_setup(&(struct sim_setup){.seed = seed, .uses_sqlite = uses_sqlite}, trace_file);
 }
 
 void sim_run_setup(const struct sim_setup *setup, FILE *trace_file) {
@@ -122,6 +135,8 @@ void sim_run_setup(const struct sim_setup *setup, FILE *trace_file) {
   network_clear();
   events_clear();
   app_clear();
+  bank_app_clear();
+  errands_clear();
   model_clear();
   process_clear();
 }

@@ -3,8 +3,8 @@
  * What is real: the client engine, the server with its engine, shards, links and the way from bytes
  * to handlers and back, the stores. What is simulated stands below the interfaces of rpc/net and
  * beside the threads of rpc/server: this program defines the functions of clock.h, connection.h,
- * entropy.h and start.h, and of writer.c, pool.c and loop.c, so that the linker takes them instead
- * of the library's.
+ * entropy.h and start.h, of writer.c, pool.c and loop.c, and of sqlite_call.c, so that the linker
+ * takes them instead of the library's.
  *
  * One event is one step. Events at the same millisecond run in the order in which they were
  * planned; those of a process that is paused wait, and keep that order. All that is random comes
@@ -19,7 +19,7 @@
 
 #include "tests/sim/plan.h"
 
-enum { SERVERS_MAX = 3, CLIENTS_MAX = 5 };
+enum { SERVERS_MAX = 3, CLIENTS_MAX = 5, CUSTOMERS_MAX = 6 };
 
 struct block;
 
@@ -50,9 +50,18 @@ struct process {
   X(STORE_BUSY, "store busy")                                                                      \
   X(STORE_FULL, "store full")
 
+/* The same where the bank of the examples is. */
+#define COVERAGE_BANK_LIST(X)                                                                      \
+  X(RECEIPT, "receipts")                                                                           \
+  X(RECEIPT_AGAIN, "receipts told again")                                                          \
+  X(OVERDRAWN, "payments refused")                                                                 \
+  X(READING, "readings")                                                                           \
+  X(UNKNOWN_END, "payments of unknown end")                                                        \
+  X(CHOICE, "histories with a choice")
+
 enum coverage {
 #define COVERAGE_ENUM(name, text) COVER_##name,
-  COVERAGE_LIST(COVERAGE_ENUM)
+  COVERAGE_LIST(COVERAGE_ENUM) COVERAGE_BANK_LIST(COVERAGE_ENUM)
 #undef COVERAGE_ENUM
       COVERAGE_COUNT
 };
@@ -103,8 +112,7 @@ extern struct sim sim;
 
 /* ---- sim.c ---- */
 
-/* Run one seed to its end, in swarm mode. */
-void sim_run(uint64_t seed, bool uses_sqlite, FILE *trace_file);
+/* Run one seed to its end. */
 void sim_run_setup(const struct sim_setup *setup, FILE *trace_file);
 /* Only decide, as it would be: sim.plan. */
 void sim_make_plan(const struct sim_setup *setup);
