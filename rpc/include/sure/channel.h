@@ -148,7 +148,8 @@ typedef void sure_complete_fn(const void *closure, const struct sure_status *sta
  * refused: those threads are the ones that would have to bring the reply.
  *
  * Refused here, nothing sent, outcome NOT_APPLIED, reason CHANNEL:
- * SURE_INVALID_ARGUMENT: a time-out over 7 days, an empty idempotency key.
+ * SURE_INVALID_ARGUMENT: a time-out over 7 days, an empty idempotency key, or hedging of an
+ * AT_MOST_ONCE method.
  * SURE_RESOURCE_EXHAUSTED: the request is over message_len_max, or too many calls are open or
  * unresolved, or memory is short.
  * SURE_FAILED_PRECONDITION: in a forked child, or in a completion.
