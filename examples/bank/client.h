@@ -34,6 +34,10 @@ command_fn client_balance, client_entries, client_audit;
 /* Is this the name of a command that moves money? */
 bool client_is_payment(const char *command);
 
+/* Read the service config in the file `path`, or say what is wrong with it. Returns the exit
+ * status; after EXIT_OK the config is the caller's (sure_service_config_free). */
+int client_read_config(const char *path, struct sure_service_config **out_config);
+
 /* Say on stderr what is wrong with the input; returns EXIT_WRONG_INPUT. */
 int client_complain(const char *what, const char *why);
 

@@ -30,6 +30,7 @@ static const struct command {
 
 struct arguments {
   const char *server;
+  const char *config_path; /* NULL: no service config */
   const struct command *command;
   char *words[WORDS_MAX];
   size_t word_count;
@@ -37,7 +38,7 @@ struct arguments {
   bool verbose;
 };
 
-enum { OPTION_OVERDRAFT = 256, OPTION_METHOD, OPTION_LIMIT };
+enum { OPTION_OVERDRAFT = 256, OPTION_METHOD, OPTION_LIMIT, OPTION_SERVICE_CONFIG };
 
 static const struct argp_option options[] = {
     {"server", 's', "URL", 0,
@@ -45,6 +46,8 @@ static const struct argp_option options[] = {
      "Default: " SERVER_DEFAULT,
      0},
     {"timeout", 't', "SECONDS", 0, "Wait so long for an answer, such as 0.5. Default: 10", 0},
+    {"service-config", OPTION_SERVICE_CONFIG, "FILE", 0,
+     "Time-outs, retries and the like, in gRPC's JSON. Default: those of the program", 0},
     {"payment-id", 'p', "ID", 0,
      "The id that this payment is booked under, once: " NAME_RULE
      ". One is made up and printed if it is not given",
@@ -115,6 +118,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state) {
     return 0;
   case 't':
     client->call.timeout_ms = parse_timeout(state, value);
+    return 0;
+  case OPTION_SERVICE_CONFIG:
+    arguments->config_path = value;
     return 0;
   case 'p':
     if (!name_is_valid(value)) {
@@ -190,10 +196,11 @@ static bool ensure_payment_id(struct arguments *arguments, char made[NAME_RANDOM
   return true;
 }
 
-static int run(struct arguments *arguments) {
+static int run(struct arguments *arguments, const struct sure_service_config *config) {
   struct client *client = &arguments->client;
   const struct sure_channel_options channel_options = {
       .target = arguments->server,
+      .service_config = config,
       .logger = {.fn = sure_log_to_stderr,
                  .level_min = arguments->verbose ? SURE_LOG_DEBUG : SURE_LOG_ERROR}};
   enum sure_code code = sure_channel_open(&channel_options, &client->channel);
@@ -205,6 +212,19 @@ static int run(struct arguments *arguments) {
   }
   int status = arguments->command->run(client, arguments->words);
   sure_channel_free(client->channel, 0);
+  return status;
+}
+
+static int configure_and_run(struct arguments *arguments) {
+  struct sure_service_config *config = NULL;
+  int status = EXIT_OK;
+  if (arguments->config_path) {
+    status = client_read_config(arguments->config_path, &config);
+  }
+  if (status == EXIT_OK) {
+    status = run(arguments, config);
+  }
+  sure_service_config_free(config);
   return status;
 }
 
@@ -220,7 +240,7 @@ int main(int argc, char **argv) {
   if (!arguments.client.status) {
     return client_complain("can't start", "memory is short");
   }
-  int status = run(&arguments);
+  int status = configure_and_run(&arguments);
   sure_status_free(arguments.client.status);
   if (fflush(stdout) != 0) {
     fprintf(stderr, "bank: stdout: %s\n", strerror(errno));

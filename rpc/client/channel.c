@@ -4,6 +4,7 @@
 
 #include "rpc/client/channel_private.h"
 #include "rpc/client/fork.h"
+#include "rpc/client/service_config.h"
 #include "rpc/core/assert.h"
 #include "rpc/core/log.h"
 #include "rpc/core/memory.h"
@@ -75,6 +76,39 @@ static struct sure__client_config full_config(const struct sure_channel_options 
       .outlier_detection = full_outlier_detection(options->outlier_detection),
       .intercepts = has_attempt_hooks(options),
   };
+}
+
+static bool has_retry_limits(const struct sure_channel_options *options) {
+  const struct sure_retry_budget *budget = &options->retry_budget;
+  const struct sure_retry_throttling *throttling = &options->retry_throttling;
+  return budget->is_unlimited || (budget->percent | budget->floor_per_s | throttling->max_tokens |
+                                  throttling->token_ratio_permille) != 0;
+}
+
+static bool has_outlier_detection(const struct sure_channel_options *options) {
+  const struct sure_outlier_detection *o = &options->outlier_detection;
+  return o->is_disabled ||
+         (o->interval_ms | o->base_ejection_ms | o->max_ejection_ms | o->max_ejection_percent |
+          o->consecutive_failures | o->failure_percent | o->request_volume) != 0;
+}
+
+/* What the service config says of the channel as a whole, where the options leave it open. */
+static struct sure_channel_options with_service_config(const struct sure_channel_options *options) {
+  struct sure_channel_options all = *options;
+  const struct sure_service_config *config = options->service_config;
+  if (config == NULL) {
+    return all;
+  }
+  if (config->has_balancing && all.balancing == SURE_PICK_FIRST) {
+    all.balancing = config->balancing;
+  }
+  if (config->has_outlier_detection && !has_outlier_detection(options)) {
+    all.outlier_detection = config->outlier_detection;
+  }
+  if (!has_retry_limits(options)) {
+    all.retry_throttling = config->retry_throttling;
+  }
+  return all;
 }
 
 static bool are_times_valid(const struct sure_channel_options *options,
@@ -277,6 +311,7 @@ static enum sure_code open_channel(const struct sure_channel_options *options,
   }
   channel->logger = options->logger;
   channel->timeout_ms = or_default(options->timeout_ms, SURE_CALL_TIMEOUT_MS_DEFAULT);
+  channel->service_config = options->service_config;
   channel->interceptor_count = options->interceptor_count;
   for (size_t i = 0; i < options->interceptor_count; i++) {
     channel->interceptors[i] = options->interceptors[i];
@@ -296,7 +331,8 @@ enum sure_code sure_channel_open(const struct sure_channel_options *options,
   if (!are_interceptors_valid(options)) {
     return SURE_INVALID_ARGUMENT;
   }
-  struct sure__client_config config = full_config(options);
+  struct sure_channel_options all = with_service_config(options);
+  struct sure__client_config config = full_config(&all);
   struct sure__target target;
   if (options->target == NULL || !are_times_valid(options, &config) ||
       !are_policies_valid(&config) || config.unresolved_calls_max > SURE_OPEN_CALLS_MAX) {

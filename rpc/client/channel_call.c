@@ -3,6 +3,7 @@
 
 #include "rpc/client/channel_private.h"
 #include "rpc/client/child_key.h"
+#include "rpc/client/service_config.h"
 #include "rpc/core/assert.h"
 #include "rpc/core/key.h"
 #include "rpc/net/callback_mark.h"
@@ -23,31 +24,52 @@ static struct sure__refusal refuse_for_memory(void) {
   return sure__refuse(SURE_RESOURCE_EXHAUSTED, "memory is short");
 }
 
-static uint32_t first_set(uint32_t a, uint32_t b, uint32_t c) {
-  return a != 0 ? a : b != 0 ? b : c;
+static uint32_t or_else(uint32_t value, uint32_t fallback) {
+  return value != 0 ? value : fallback;
 }
 
-/* What the caller says, of one kind, takes the place of what the method says of either. */
-static void set_policy(const struct sure_call_options *options, const struct sure_method *method,
+static uint32_t lesser(uint32_t a, uint32_t b) {
+  return a < b ? a : b;
+}
+
+/* What the caller says, of one kind, takes the place of what the service config says of either, and
+ * that the place of what the method says. */
+static void set_policy(const struct order *order, const struct sure__method_config *config,
                        struct sure__client_call *call) {
+  const struct sure_call_options *options = order->options;
   if (options->hedging != NULL) {
     call->hedging = *options->hedging;
   } else if (options->retry != NULL) {
     call->retry = *options->retry;
+  } else if (sure__method_config_repeats(config)) {
+    call->hedging = config->hedging;
+    call->retry = config->retry;
   } else {
-    call->retry = method->retry;
-    call->hedging = method->hedging;
+    call->retry = order->method->retry;
+    call->hedging = order->method->hedging;
   }
 }
 
-static struct sure__refusal set_times(const struct order *order, struct sure__client_call *call) {
+/* The service config's time-out is one that nobody may go beyond, as in gRPC. */
+static uint32_t timeout_ms_of(const struct order *order, const struct sure__method_config *config) {
+  uint32_t own_ms = order->options->timeout_ms;
+  if (own_ms != 0 && config->timeout_ms != 0) {
+    return lesser(own_ms, config->timeout_ms);
+  }
+  uint32_t said_ms = or_else(own_ms, config->timeout_ms);
+  return or_else(said_ms, or_else(order->method->timeout_ms, order->channel->timeout_ms));
+}
+
+static struct sure__refusal set_times(const struct order *order,
+                                      const struct sure__method_config *config,
+                                      struct sure__client_call *call) {
   const struct sure_call_options *options = order->options;
-  const struct sure_method *method = order->method;
-  call->timeout_ms = first_set(options->timeout_ms, method->timeout_ms, order->channel->timeout_ms);
-  call->attempt_timeout_ms = first_set(options->attempt_timeout_ms, method->attempt_timeout_ms, 0);
-  call->is_fail_fast = options->is_fail_fast;
-  set_policy(options, method, call);
-  if (call->timeout_ms > SURE_CALL_TIMEOUT_MS_MAX) {
+  call->timeout_ms = timeout_ms_of(order, config);
+  call->attempt_timeout_ms =
+      or_else(options->attempt_timeout_ms,
+              or_else(config->attempt_timeout_ms, order->method->attempt_timeout_ms));
+  if (options->timeout_ms > SURE_CALL_TIMEOUT_MS_MAX ||
+      call->timeout_ms > SURE_CALL_TIMEOUT_MS_MAX) {
     return sure__refuse(SURE_INVALID_ARGUMENT, "the time-out is over 7 days");
   }
   if (options->parent != NULL) {
@@ -55,9 +77,37 @@ static struct sure__refusal set_times(const struct order *order, struct sure__cl
     if (left_ms == 0) {
       return sure__refuse(SURE_DEADLINE_EXCEEDED, "the parent's deadline has passed");
     }
-    call->timeout_ms = left_ms < call->timeout_ms ? left_ms : call->timeout_ms;
+    call->timeout_ms = lesser(left_ms, call->timeout_ms);
   }
   return no_refusal;
+}
+
+static struct sure__refusal set_waiting(const struct order *order,
+                                        const struct sure__method_config *config,
+                                        struct sure__client_call *call) {
+  const struct sure_call_options *options = order->options;
+  if (options->is_fail_fast && options->waits_for_ready) {
+    return sure__refuse(SURE_INVALID_ARGUMENT, "the call is to wait and not to wait");
+  }
+  call->is_fail_fast = options->is_fail_fast ||
+                       (config->waiting == SURE__WAITING_FOR_NOTHING && !options->waits_for_ready);
+  return no_refusal;
+}
+
+/* All that is said of the call in several places. The parser has compared what the service config
+ * says with the semantics of the methods that it knew; what it says of all methods may meet others
+ * here. */
+static struct sure__refusal set_options(const struct order *order,
+                                        const struct sure__method_config *config,
+                                        struct sure__client_call *call) {
+  if (order->method->semantics == SURE_AT_MOST_ONCE && sure__method_config_repeats(config)) {
+    return sure__refuse(SURE_INVALID_ARGUMENT,
+                        "the service config would have an AT_MOST_ONCE method sent again");
+  }
+  set_policy(order, config, call);
+  call->reply_len_max = config->reply_len_max;
+  struct sure__refusal refusal = set_times(order, config, call);
+  return refusal.text != NULL ? refusal : set_waiting(order, config, call);
 }
 
 static struct sure__refusal set_key(const struct order *order, struct sure__client_call *call) {
@@ -77,10 +127,15 @@ static struct sure__refusal set_key(const struct order *order, struct sure__clie
   return no_refusal;
 }
 
-static struct sure__refusal pack(const struct order *order, struct sure__client_call *call) {
+static struct sure__refusal pack(const struct order *order,
+                                 const struct sure__method_config *config,
+                                 struct sure__client_call *call) {
   size_t len = protobuf_c_message_get_packed_size(order->request);
   if (len > order->channel->engine.config.message_len_max) {
     return sure__refuse(SURE_RESOURCE_EXHAUSTED, "the request is over the message limit");
+  }
+  if (len > config->request_len_max) {
+    return sure__refuse(SURE_RESOURCE_EXHAUSTED, "the request is over the service config's limit");
   }
   uint8_t *bytes = sure__arena_alloc(&call->arena, len);
   if (bytes == NULL) {
@@ -142,10 +197,12 @@ static struct sure__refusal join_parent(const struct order *order, struct sure__
 }
 
 static struct sure__refusal fill_in(const struct order *order, struct sure__client_call *call) {
+  const struct sure__method_config *config =
+      sure__service_config_find(order->channel->service_config, order->method->id);
   call->method = order->method;
   struct sure__refusal refusal = join_parent(order, call);
   if (refusal.text == NULL) {
-    refusal = set_times(order, call);
+    refusal = set_options(order, config, call);
   }
   if (refusal.text == NULL && order->request != NULL) {
     refusal = set_key(order, call);
@@ -154,7 +211,7 @@ static struct sure__refusal fill_in(const struct order *order, struct sure__clie
     refusal = set_metadata(order, call);
   }
   if (refusal.text == NULL && order->request != NULL) {
-    refusal = pack(order, call);
+    refusal = pack(order, config, call);
   }
   return refusal;
 }
@@ -236,7 +293,7 @@ static struct sure__refusal run(const struct order *order, const struct sure_set
   }
   struct sure__client_call *call = NULL;
   struct sure__refusal refusal = prepare(order, &call);
-  if (refusal.text != NULL) {
+  if (call == NULL) {
     return refusal;
   }
   sure__assert(call != NULL && "what is not refused is prepared");

@@ -25,11 +25,23 @@ static void room_free(void *user, void *memory) {
   }
 }
 
-/* The reply, or NULL; then the end of the call says why. Whatever we can't read of a reply, its
+static void lose_reply(struct sure__end *end, enum sure_code code, enum sure_reason reason,
+                       const char *text) {
+  end->code = code;
+  end->reason = reason;
+  end->text = sure__bytes_of(text);
+}
+
+/* The reply, or NULL; then the end of the call says why. Whatever we can't take of a reply, its
  * effect has happened: the outcome stays (S8). */
 static ProtobufCMessage *unpack(struct sure__client_call *call, struct room *room) {
   struct sure__end *end = &call->end;
   if (end->code != SURE_OK) {
+    return NULL;
+  }
+  if (end->reply.len > call->reply_len_max) {
+    lose_reply(end, SURE_RESOURCE_EXHAUSTED, SURE_REASON_REPLY_LOST,
+               "the reply is over the service config's limit");
     return NULL;
   }
   ProtobufCAllocator allocator = {.alloc = room_alloc, .free = room_free, .allocator_data = room};
@@ -38,12 +50,10 @@ static ProtobufCMessage *unpack(struct sure__client_call *call, struct room *roo
     reply =
         protobuf_c_message_unpack(call->method->reply, &allocator, end->reply.len, end->reply.data);
   }
-  if (reply == NULL) {
-    const char *text =
-        room->short_of_memory ? "memory is short for the reply" : "the reply does not parse";
-    end->code = room->short_of_memory ? SURE_RESOURCE_EXHAUSTED : SURE_INTERNAL;
-    end->reason = room->short_of_memory ? SURE_REASON_CHANNEL : SURE_REASON_UNPARSABLE;
-    end->text = sure__bytes_of(text);
+  if (reply == NULL && room->short_of_memory) {
+    lose_reply(end, SURE_RESOURCE_EXHAUSTED, SURE_REASON_CHANNEL, "memory is short for the reply");
+  } else if (reply == NULL) {
+    lose_reply(end, SURE_INTERNAL, SURE_REASON_UNPARSABLE, "the reply does not parse");
   }
   return reply;
 }

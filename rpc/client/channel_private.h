@@ -39,6 +39,7 @@ struct sure_channel {
   uint64_t fork_generation; /* of the process that opened it */
   struct sure_logger logger;
   uint32_t timeout_ms;
+  const struct sure_service_config *service_config; /* may be NULL */
   struct sure_client_interceptor interceptors[SURE_INTERCEPTORS_MAX];
   size_t interceptor_count;
   struct sure__resolver *resolver; /* NULL: the target has no names in it */

@@ -184,6 +184,7 @@ struct sure__client_call {
   bool is_fail_fast;          /* not to wait while no endpoint can be reached */
   uint32_t timeout_ms;
   uint32_t attempt_timeout_ms; /* 0: none */
+  uint32_t reply_len_max;      /* the shell's own: the application gets no longer reply */
   struct sure_retry_policy retry;
   struct sure_hedging_policy hedging; /* attempts_max 0: it is retried instead */
   struct sure_call_id settle_id;      /* for sure__client_settle */

@@ -17,6 +17,9 @@ static struct sure__refusal find_refusal(const struct sure__client *client,
   if (call->is_settle) {
     return (struct sure__refusal){0}; /* what makes fewer of them is not refused for the others */
   }
+  if (call->method->semantics == SURE_AT_MOST_ONCE && sure__client_is_hedged(call)) {
+    return sure__refuse(SURE_INVALID_ARGUMENT, "an AT_MOST_ONCE method can't be hedged");
+  }
   if (call->method->semantics == SURE_EXACTLY_ONCE &&
       client->unresolved_count >= client->config.unresolved_calls_max) {
     return sure__refuse(SURE_RESOURCE_EXHAUSTED,

@@ -1,5 +1,6 @@
 /* Hedging: further attempts while others are under way; the first answer that counts ends the call
- * (gRPC's proposal A6). It is safe here for EXACTLY_ONCE methods, as all attempts have one call id.
+ * (gRPC's proposal A6). It is safe here for EXACTLY_ONCE methods, as all attempts have one call id;
+ * calls of AT_MOST_ONCE methods do not get here.
  *
  * Each goes over a connection of its own: a second one on the same connection would only join the
  * first (S24). So a channel with one endpoint does not hedge. */
@@ -73,8 +74,7 @@ void sure__client_hedge_failed(struct sure__client *client, struct sure__client_
     return;
   }
   uint64_t at_ms = call->hedge_at_ms;
-  bool may_go_on =
-      may_hedge(call) && at_ms < call->deadline_ms && call->method->semantics != SURE_AT_MOST_ONCE;
+  bool may_go_on = may_hedge(call) && at_ms < call->deadline_ms;
   bool costs = answer->answered || answer->timed_out;
   if (!may_go_on || (costs && !sure__retry_budget_spend(&client->budget, now_ms))) {
     sure__client_give_up(client, call, answer, now_ms);

@@ -38,4 +38,13 @@ must_fail named_tests docs/retries.md \
 [[ $(clang-format --version 2>/dev/null) != *'version 14.'* ]] ||
   must_fail format rpc/core/a.c 'int  a;'
 
+# What is there to be described, and a description that lacks one thing.
+mkdir -p "$project/rpc/client" "$project/idl"
+cp -r "$root/rpc/include" "$project/rpc/"
+cp "$root"/rpc/client/service_config*.c "$project/rpc/client/"
+cp -r "$root/idl/sure" "$project/idl/"
+for option in ack_idle_ms max_backoff_ms hedgingDelay; do
+  must_fail options docs/options.md "$(sed "s/$option/other/" "$root/docs/options.md")"
+done
+
 exit "$failed"

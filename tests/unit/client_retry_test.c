@@ -522,6 +522,28 @@ static void channel_with_one_endpoint_does_not_hedge(void **state) {
   story_end(&story);
 }
 
+/* It was: the policy of a call is not checked by the generator, as that of a .proto is. */
+static void at_most_once_is_not_hedged(void **state) {
+  (void)state;
+  struct story story;
+  story_begin_with(&story, SURE_ROUND_ROBIN, three);
+  for (int i = 0; i < 3; i++) {
+    story_attach(&story);
+  }
+  struct sure__client_call *call = sure__client_call_new(&story.client);
+  call->method = &ping_it;
+  call->timeout_ms = 10000;
+  call->hedging = (struct sure_hedging_policy){.attempts_max = 2};
+  assert_int_equal(sure__client_start(&story.client, call, story.now_ms).code,
+                   SURE_INVALID_ARGUMENT);
+  sure__client_recycle(&story.client, call);
+  story_pass(&story, 0);
+  for (story.at = 0; story.at < 3; story.at++) {
+    story_expect_nothing(&story);
+  }
+  story_end(&story);
+}
+
 static void lost_hedge_leaves_the_call_to_the_others(void **state) {
   (void)state;
   struct story story;
@@ -582,6 +604,7 @@ int main(void) {
       cmocka_unit_test(fatal_answer_ends_a_hedged_call_when_the_others_are_settled),
       cmocka_unit_test(pushback_of_never_stops_further_hedges),
       cmocka_unit_test(channel_with_one_endpoint_does_not_hedge),
+      cmocka_unit_test(at_most_once_is_not_hedged),
       cmocka_unit_test(lost_hedge_leaves_the_call_to_the_others),
       cmocka_unit_test(hedge_with_a_reply_in_parts_is_put_together),
   };

@@ -1,8 +1,9 @@
 #!/bin/bash
 # bank_does_what_its_help_says: real programs, a real database, one story.
-# usage: bank_test.sh DIRECTORY-OF-THE-PROGRAMS
+# usage: bank_test.sh DIRECTORY-OF-THE-PROGRAMS DIRECTORY-OF-THE-SOURCES
 set -u
 bin=$1
+config=$2/service_config.json
 dir=$(mktemp -d)
 url=ipc://$dir/bank
 server=
@@ -69,6 +70,10 @@ expect 0 '"minor_units":-1234' entries alice --json
 expect 1 'NOT_FOUND' entries eve
 expect 0 '^clean: 4 accounts, 5 bookings' audit
 
+# with the bank's own rules for its calls
+expect 0 'booking 3' charge alice '12.34 EUR' --payment-id p1 --service-config "$config"
+expect 0 'alice holds 80.00 EUR' balance alice --service-config "$config"
+
 # the server dies: nothing left, so nothing applied; then it is back
 kill -9 "$server"
 wait "$server" 2>/dev/null
@@ -76,6 +81,7 @@ expect 3 'not applied; try again with the same id' \
   charge alice '1 EUR' --payment-id p4 --timeout 0.2
 expect 4 'unknown: run `bank settle p4`' settle p4 --timeout 0.2
 expect 3 'asking changes nothing' balance alice --timeout 0.2
+expect 3 'no endpoint can be reached' balance alice --service-config "$config"
 start_server
 expect 0 'alice now holds 79.00 EUR' charge alice '1 EUR' --payment-id p4
 expect 0 '"verdict":"applied".*"replayed":true' charge alice '1 EUR' --payment-id p4 --json

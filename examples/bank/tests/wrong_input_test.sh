@@ -1,6 +1,6 @@
 #!/bin/bash
 # wrong_input_is_one_line_and_exit_status_2: what can't start says why, and changes nothing.
-# usage: wrong_input_test.sh DIRECTORY-OF-THE-PROGRAMS
+# usage: wrong_input_test.sh DIRECTORY-OF-THE-PROGRAMS DIRECTORY-OF-THE-SOURCES
 set -u
 bin=$1
 dir=$(mktemp -d)
@@ -49,6 +49,13 @@ refuses 'another currency' bank open-account alice '1 EUR' --overdraft '1 USD' -
 refuses 'not a number of seconds' bank balance alice --timeout never
 refuses 'must begin with tcp://' bank balance alice --server nowhere
 refuses 'no command that moves' bank settle p --method balance
+
+sed 's/"2s"/2/' "$2/service_config.json" >wrong.json
+refuses 'methodConfig\[1\].timeout: must be a duration' bank balance a --service-config wrong.json
+sed 's/Audit/Odit/' "$2/service_config.json" >wrong.json
+refuses 'bank.v1.Bank has no method "Odit"' bank balance a --service-config wrong.json
+refuses 'nothing.json: No such file' bank balance a --service-config nothing.json
+refuses 'junk.db: line 1, column' bank balance a --service-config junk.db
 
 refuses 'not a number' bank-load --charges 0
 refuses 'calls at a time' bank-load --connections 64 --outstanding 64

@@ -11,6 +11,7 @@
 #include <sure/metadata.h>
 #include <sure/method.h>
 #include <sure/policy.h>
+#include <sure/service_config.h>
 #include <sure/status.h>
 
 #ifdef __cplusplus
@@ -55,6 +56,10 @@ struct sure_channel_options {
   struct sure_retry_budget retry_budget;
   struct sure_retry_throttling retry_throttling;
   struct sure_outlier_detection outlier_detection;
+  /* What the owner of the service says of calls and channels. Borrowed; must outlive the channel.
+   * What is set above or by a call comes before it, but a call can only shorten its time-out, and
+   * messages have to keep to the smaller limit. NULL: nothing. */
+  const struct sure_service_config *service_config;
   /* Who this is, for the server's peer_attaches (sure/interceptor.h): a token, for example. Copied.
    * Sent to each endpoint in the clear, unless the target says otherwise. */
   const struct sure_metadata *credentials;
@@ -112,16 +117,19 @@ struct sure_channel_stats {
 SURE_API void sure_channel_get_stats(struct sure_channel *channel,
                                      struct sure_channel_stats *out_stats);
 
-/* Options of one call. Zero means the method's own option, and then the channel's. NULL in place of
- * the struct means all zero. */
+/* Options of one call. Zero means what the service config says of the method, then the method's own
+ * option in its .proto, and then the channel's. NULL in place of the struct means all zero. */
 struct sure_call_options {
-  uint32_t timeout_ms;         /* from now, over all attempts; at most 7 days */
+  uint32_t timeout_ms;         /* from now, over all attempts; at most 7 days; where the service
+                                  config has one too, the shorter */
   uint32_t attempt_timeout_ms; /* an attempt that is not answered by then is given up, and another
                                   one made as `retry` allows; none */
   const struct sure_retry_policy *retry;     /* copied */
   const struct sure_hedging_policy *hedging; /* in place of `retry`; copied */
-  bool is_fail_fast; /* end with UNAVAILABLE while no endpoint can be reached, instead of waiting
-                        for one until the deadline */
+  /* End with UNAVAILABLE while no endpoint can be reached, instead of waiting for one until the
+   * deadline; or wait, though the service config says waitForReady: false. Not both. */
+  bool is_fail_fast;
+  bool waits_for_ready;
   const struct sure_metadata *metadata; /* to go with the request; copied */
   const char *traceparent; /* W3C trace context; the parent's, if there is one; copied */
   /* The call that a handler is serving while it makes this one: this call then carries an
@@ -148,10 +156,14 @@ typedef void sure_complete_fn(const void *closure, const struct sure_status *sta
  * refused: those threads are the ones that would have to bring the reply.
  *
  * Refused here, nothing sent, outcome NOT_APPLIED, reason CHANNEL:
- * SURE_INVALID_ARGUMENT: a time-out over 7 days, an empty idempotency key.
- * SURE_RESOURCE_EXHAUSTED: the request is over message_len_max, or too many calls are open or
- * unresolved, or memory is short.
+ * SURE_INVALID_ARGUMENT: a time-out over 7 days, an empty idempotency key, is_fail_fast beside
+ * waits_for_ready, or an AT_MOST_ONCE method that was to be hedged or, by what the service config
+ * says of all methods, retried.
+ * SURE_RESOURCE_EXHAUSTED: the request is over message_len_max or the service config's limit, or
+ * too many calls are open or unresolved, or memory is short.
  * SURE_FAILED_PRECONDITION: in a forked child, or in a completion.
+ * SURE_RESOURCE_EXHAUSTED, reason REPLY_LOST, outcome APPLIED: the reply came and is over the
+ * service config's limit.
  * SURE_DEADLINE_EXCEEDED, SURE_UNAVAILABLE and others: the outcome says what is known
  * (docs/exactly-once.md); with UNKNOWN, sure_channel_settle makes it certain. */
 SURE_API enum sure_code sure_channel_call(struct sure_channel *channel,

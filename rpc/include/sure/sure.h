@@ -10,6 +10,7 @@
 #include <sure/method.h>
 #include <sure/policy.h>
 #include <sure/server.h>
+#include <sure/service_config.h>
 #include <sure/status.h>
 #include <sure/store.h>
 
