@@ -1,0 +1,160 @@
+#include "rpc/core/outflow.h"
+
+#include "rpc/core/memory.h"
+
+static struct sure__stream_message *message_at(struct sure__list *link) {
+  return sure__container_of(link, struct sure__stream_message, link);
+}
+
+void sure__outflow_init(struct sure__outflow *out, uint32_t credit) {
+  *out = (struct sure__outflow){
+      .first = 1, .next = 1, .cursor_index = 1, .seen_index = 1, .credit = credit};
+  sure__list_init(&out->messages);
+  out->cursor = &out->messages;
+  out->seen = &out->messages;
+}
+
+void sure__outflow_fini(struct sure__outflow *out) {
+  struct sure__list *link;
+  while ((link = sure__list_pop(&out->messages)) != NULL) {
+    sure__free(message_at(link));
+  }
+}
+
+void sure__outflow_add(struct sure__outflow *out, struct sure__stream_message *message) {
+  message->position = out->end_position;
+  sure__list_append(&out->messages, &message->link);
+  out->cursor = out->cursor == &out->messages ? &message->link : out->cursor;
+  out->seen = out->seen == &out->messages ? &message->link : out->seen;
+  out->end_position += message->len + SURE__STREAM_MESSAGE_COST;
+  out->held_len += message->len + SURE__STREAM_MESSAGE_COST;
+  out->next++;
+}
+
+void sure__outflow_end(struct sure__outflow *out) {
+  out->ends = true;
+}
+
+/* ---- parts ---- */
+
+static bool is_at_end(const struct sure__outflow *out) {
+  return out->cursor == &out->messages;
+}
+
+/* What the next part counts beside its bytes. */
+static uint32_t extra_cost(const struct sure__outflow *out) {
+  return out->cursor_offset == 0 ? SURE__STREAM_MESSAGE_COST : 0;
+}
+
+bool sure__outflow_has_part(const struct sure__outflow *out) {
+  if (out->is_stopped) {
+    return false;
+  }
+  if (is_at_end(out)) {
+    return out->ends && !out->has_sent_end;
+  }
+  size_t least_len = message_at(out->cursor)->len == 0 ? 0 : 1;
+  return out->credit >= extra_cost(out) + least_len;
+}
+
+static size_t least(size_t a, size_t b) {
+  return a < b ? a : b;
+}
+
+static void advance(struct sure__outflow *out, size_t len) {
+  out->credit -= (uint32_t)len + extra_cost(out);
+  out->cursor_offset += (uint32_t)len;
+  if (out->cursor_offset == message_at(out->cursor)->len) {
+    out->cursor = out->cursor->next;
+    out->cursor_index++;
+    out->cursor_offset = 0;
+  }
+}
+
+bool sure__outflow_part(struct sure__outflow *out, size_t len_max, struct sure__part *out_part) {
+  if (!sure__outflow_has_part(out)) {
+    return false;
+  }
+  *out_part = (struct sure__part){.index = out->cursor_index, .offset = out->cursor_offset};
+  if (is_at_end(out)) {
+    out_part->is_end = true;
+    out->has_sent_end = true;
+    return true;
+  }
+  const struct sure__stream_message *message = message_at(out->cursor);
+  size_t allowed = out->credit - extra_cost(out);
+  size_t len = least(least(message->len - out->cursor_offset, len_max), allowed);
+  out_part->total = (uint32_t)message->len;
+  out_part->bytes = (struct sure_bytes){message->data + out->cursor_offset, len};
+  advance(out, len);
+  return true;
+}
+
+/* ---- what the receiver says ---- */
+
+void sure__outflow_stop(struct sure__outflow *out) {
+  out->is_stopped = true;
+}
+
+static const char *check(const struct sure__outflow *out, const struct sure__window *window) {
+  if (window->index < out->seen_index || window->acked >= window->index) {
+    return "a window that goes back";
+  }
+  bool is_beyond = window->index > out->cursor_index ||
+                   (window->index == out->cursor_index && window->offset > out->cursor_offset);
+  return is_beyond ? "a window beyond what was sent" : NULL;
+}
+
+static void see(struct sure__outflow *out, uint64_t index) {
+  while (out->seen_index < index) {
+    out->seen = out->seen->next;
+    out->seen_index++;
+  }
+}
+
+/* What (link, offset) counts from the beginning of the stream. */
+static uint64_t position_of(const struct sure__outflow *out, struct sure__list *link,
+                            uint32_t offset) {
+  if (link == &out->messages) {
+    return out->end_position;
+  }
+  uint32_t begun = offset > 0 ? offset + SURE__STREAM_MESSAGE_COST : 0;
+  return message_at(link)->position + begun;
+}
+
+static void begin_again(struct sure__outflow *out, uint32_t offset) {
+  out->cursor = out->seen;
+  out->cursor_index = out->seen_index;
+  out->cursor_offset = offset;
+  out->has_sent_end = false;
+  out->is_stopped = false;
+}
+
+static void forget(struct sure__outflow *out, uint64_t acked) {
+  while (out->first <= acked) {
+    struct sure__stream_message *message = message_at(sure__list_pop(&out->messages));
+    out->held_len -= message->len + SURE__STREAM_MESSAGE_COST;
+    out->first++;
+    sure__free(message);
+  }
+}
+
+const char *sure__outflow_take(struct sure__outflow *out, const struct sure__window *window) {
+  const char *problem = check(out, window);
+  if (problem != NULL) {
+    return problem;
+  }
+  see(out, window->index);
+  if (window->offset > 0 &&
+      (out->seen == &out->messages || window->offset >= message_at(out->seen)->len)) {
+    return "a window beyond its message";
+  }
+  if (out->is_stopped) {
+    begin_again(out, window->offset);
+  }
+  uint64_t under_way = position_of(out, out->cursor, out->cursor_offset) -
+                       position_of(out, out->seen, window->offset);
+  out->credit = window->credit > under_way ? (uint32_t)(window->credit - under_way) : 0;
+  forget(out, window->acked);
+  return NULL;
+}
