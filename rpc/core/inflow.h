@@ -1,9 +1,9 @@
 /* The receiving half of a stream: parts to messages, and how much more the sender may send
  * (docs/protocol.md, section 11).
  *
- * Parts come in order and without gaps: after a new connection the sender begins again exactly where
- * this half says that it stands. What is held is bounded by the window, or by one message that is
- * larger than that. */
+ * Parts come in order and without gaps: after a new connection the sender begins again exactly
+ * where this half says that it stands. What is held is bounded by the window, or by one message
+ * that is larger than that. */
 #ifndef SURE_CORE_INFLOW_H
 #define SURE_CORE_INFLOW_H
 
@@ -48,7 +48,8 @@ void sure__inflow_fini(struct sure__inflow *in);
 /* The messages before `index` are known from elsewhere: it is the first that is wanted. */
 void sure__inflow_begin_at(struct sure__inflow *in, uint64_t index);
 
-/* A part has come. NULL, or what is wrong with it. `*out_short`: memory was, and the part is lost. */
+/* A part has come. NULL, or what is wrong with it. `*out_short`: memory was, and the part is
+ * lost. */
 const char *sure__inflow_take(struct sure__inflow *in, const struct sure__part *part,
                               bool *out_short);
 

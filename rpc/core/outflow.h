@@ -1,5 +1,5 @@
-/* The sending half of a stream: messages to parts, as far as the receiver allows, and what has to be
- * kept in case that they must be sent again (docs/protocol.md, section 11). */
+/* The sending half of a stream: messages to parts, as far as the receiver allows, and what has to
+ * be kept in case that they must be sent again (docs/protocol.md, section 11). */
 #ifndef SURE_CORE_OUTFLOW_H
 #define SURE_CORE_OUTFLOW_H
 
@@ -37,8 +37,8 @@ bool sure__outflow_has_part(const struct sure__outflow *out);
 
 /* The connection is lost: nothing is sent until the next window. */
 void sure__outflow_stop(struct sure__outflow *out);
-/* What the receiver has said. NULL, or what is wrong with it. Begins again where it stands if it was
- * stopped. */
+/* What the receiver has said. NULL, or what is wrong with it. Begins again where it stands if it
+ * was stopped. */
 const char *sure__outflow_take(struct sure__outflow *out, const struct sure__window *window);
 
 #endif

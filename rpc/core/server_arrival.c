@@ -3,8 +3,8 @@
 #include "rpc/core/assert.h"
 #include "rpc/core/server_private.h"
 
-static void leave_peer(struct sure_call *call) {
-  call->peer->call_count--;
+static void leave_peer(struct sure__peer *peer, struct sure_call *call) {
+  peer->call_count--;
   call->peer = NULL;
   sure__list_remove(&call->of_peer);
 }
@@ -41,7 +41,7 @@ void sure__server_arrived(struct sure__server *server, struct sure_call *call, b
     sure__call_free(server, call);
     return;
   }
-  leave_peer(call);
+  leave_peer(peer, call);
   if (is_let_through) {
     sure__call_offer(server, peer, call, now_ms);
     return;
@@ -52,7 +52,7 @@ void sure__server_arrived(struct sure__server *server, struct sure_call *call, b
 
 void sure__arrivals_drop_peer(struct sure__peer *peer) {
   while (!sure__list_is_empty(&peer->arriving)) {
-    leave_peer(sure__container_of(peer->arriving.next, struct sure_call, of_peer));
+    leave_peer(peer, sure__container_of(peer->arriving.next, struct sure_call, of_peer));
   }
 }
 
@@ -60,7 +60,7 @@ bool sure__arrival_cancel(struct sure__peer *peer, uint64_t sequence, uint32_t a
   for (struct sure__list *l = peer->arriving.next; l != &peer->arriving; l = l->next) {
     struct sure_call *call = sure__container_of(l, struct sure_call, of_peer);
     if (call->op.sequence == sequence && call->attempt == attempt) {
-      leave_peer(call);
+      leave_peer(peer, call);
       return true;
     }
   }

@@ -20,14 +20,16 @@ struct sure__connection {
   pthread_mutex_t mutex;
   unsigned hold_count; /* a posted read, a running delivery and a write in flight hold it too */
   bool started;
-  const char *close_reason; /* NULL: running */
-  bool closed;              /* on_closed was called, or is being called */
+  const char *close_reason;  /* NULL: running */
+  bool closed;               /* on_closed was called, or is being called */
+  const char *finish_reason; /* not NULL: to be closed when all is written */
 
   struct sure__reader reader;
   bool delivering; /* on_bytes may be running */
   bool arrived;    /* a read has completed and is not delivered yet */
   size_t arrived_len;
   uint64_t stalled_since_ms; /* not 0: no read is posted, for too much is unsent */
+  uint64_t finishing_since_ms;
 
   struct sure__buffer pending;
   struct sure__buffer written; /* its bytes from written_len on are in flight */
@@ -295,6 +297,25 @@ static bool continue_write(struct sure__connection *c) {
   return prepare_write(c);
 }
 
+/* Whether what was to be written before the end has been. */
+static bool is_finished(struct sure__connection *c) {
+  pthread_mutex_lock(&c->mutex);
+  bool finished = c->finish_reason != NULL && !c->writing;
+  pthread_mutex_unlock(&c->mutex);
+  return finished;
+}
+
+void sure__connection_finish(struct sure__connection *c, const char *reason) {
+  pthread_mutex_lock(&c->mutex);
+  c->finish_reason = reason;
+  c->finishing_since_ms = sure__clock_ms();
+  pthread_mutex_unlock(&c->mutex);
+  sure__connection_flush(c);
+  if (is_finished(c)) {
+    sure__connection_close(c, reason);
+  }
+}
+
 static void on_written(void *user) {
   struct sure__connection *c = user;
   int error = nng_aio_result(c->write_aio);
@@ -314,9 +335,12 @@ static void on_written(void *user) {
   close_if_bytes_lost(c);
   if (more) {
     post_write(c); /* goes on holding the connection */
-  } else {
-    sure__connection_release(c);
+    return;
   }
+  if (is_finished(c)) {
+    sure__connection_close(c, c->finish_reason);
+  }
+  sure__connection_release(c);
 }
 
 size_t sure__connection_unsent_len(struct sure__connection *c) {
@@ -328,7 +352,7 @@ size_t sure__connection_unsent_len(struct sure__connection *c) {
 
 uint64_t sure__connection_stalled_since_ms(struct sure__connection *c) {
   pthread_mutex_lock(&c->mutex);
-  uint64_t since_ms = c->stalled_since_ms;
+  uint64_t since_ms = c->finishing_since_ms != 0 ? c->finishing_since_ms : c->stalled_since_ms;
   pthread_mutex_unlock(&c->mutex);
   return since_ms;
 }

@@ -72,9 +72,14 @@ void sure__connection_flush(struct sure__connection *connection);
 /* Bytes queued or in flight. Before on_closed, under any lock. */
 size_t sure__connection_unsent_len(struct sure__connection *connection);
 
-/* Since when back-pressure has stopped the reading, in milliseconds of sure__clock_ms; 0 when it
- * has not. Before on_closed, under any lock. */
+/* Since when it waits for the peer to take what is queued, in milliseconds of sure__clock_ms:
+ * back-pressure has stopped the reading, or the connection is finishing. 0 when it does not. Before
+ * on_closed, under any lock. */
 uint64_t sure__connection_stalled_since_ms(struct sure__connection *connection);
+
+/* Flushes, and closes the connection as soon as all that is queued has been written; the peer may
+ * never take it, so somebody has to look at sure__connection_stalled_since_ms. As for close. */
+void sure__connection_finish(struct sure__connection *connection, const char *reason);
 
 /* Gives the connection up; what is queued is not sent. `reason`, a static text, goes to on_closed;
  * the first close wins. Held, and with no lock that the callbacks take. */

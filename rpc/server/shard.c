@@ -188,9 +188,10 @@ static void feed_decided(struct sure__shard *shard, struct round *round) {
 
 static void write_out(const struct round *round) {
   for (size_t i = 0; i < round->flushed_count; i++) {
-    sure__connection_flush(round->flushed[i]);
     if (round->close_reasons[i] != NULL) {
-      sure__connection_close(round->flushed[i], round->close_reasons[i]);
+      sure__connection_finish(round->flushed[i], round->close_reasons[i]);
+    } else {
+      sure__connection_flush(round->flushed[i]);
     }
     sure__connection_release(round->flushed[i]);
   }

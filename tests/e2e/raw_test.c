@@ -194,6 +194,39 @@ static void a_client_that_never_reads_is_read_no_more_and_then_closed(void **sta
   expect_service();
 }
 
+static void expect_large_replies(struct raw_client *client, uint64_t count) {
+  while (count > 0) {
+    struct sure__frame frame = raw_expect(client, SURE__RESPONSE);
+    count -= (frame.flags & SURE__MORE) == 0;
+  }
+}
+
+/* The second connection shows that the replies are on their way on the first as well, which still
+ * has most of them to write when the server ends it. */
+static void what_was_said_before_the_end_of_a_connection_still_arrives(void **state) {
+  (void)state;
+  enum { COUNT = 32 }; /* 19 MB */
+  struct raw_client slow;
+  struct raw_client quick;
+  echo_stop(&echo);
+  echo_start(&echo, &(struct sure_server_options){.unsent_len_max = 64U << 20}, NULL);
+  raw_open(&slow, echo.url);
+  assert_int_equal(SURE__ATTACHED_OPEN, raw_resume(&quick, echo.url, &slow.session));
+  for (uint64_t i = 1; i <= COUNT; i++) {
+    echo_call(&slow, ECHO_LARGE, i, 1, "x");
+  }
+  for (uint64_t i = 1; i <= COUNT; i++) {
+    echo_call(&quick, ECHO_LARGE, i, 2, "x");
+    expect_large_replies(&quick, 1);
+  }
+  raw_send(&slow, &(struct sure__frame){.type = SURE__WELCOME}); /* no word of a client */
+  expect_large_replies(&slow, COUNT);
+  assert_int_equal(SURE__GOAWAY_PROTOCOL_ERROR, raw_expect(&slow, SURE__GOAWAY).goaway.reason);
+  raw_expect_closed(&slow);
+  raw_close(&slow);
+  raw_close(&quick);
+}
+
 static void a_reply_too_large_on_a_volatile_store_was_applied(void **state) {
   (void)state;
   struct raw_client client;
@@ -358,6 +391,7 @@ int main(void) {
       TEST(a_hundred_connections_at_once_are_served),
       TEST(connections_over_the_limit_are_closed),
       TEST(a_client_that_never_reads_is_read_no_more_and_then_closed),
+      TEST(what_was_said_before_the_end_of_a_connection_still_arrives),
       TEST(a_reply_too_large_on_a_volatile_store_was_applied),
       TEST(a_server_out_of_files_tries_again_after_a_pause),
       TEST(a_port_in_use_and_wrong_urls_are_refused),

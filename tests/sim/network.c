@@ -301,6 +301,11 @@ void sure__connection_flush(struct sure__connection *c) {
   }
 }
 
+void sure__connection_finish(struct sure__connection *c, const char *reason) {
+  sure__connection_flush(c);
+  sure__connection_close(c, reason);
+}
+
 size_t sure__connection_unsent_len(struct sure__connection *c) {
   return unsent_len(c);
 }

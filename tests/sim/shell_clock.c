@@ -42,8 +42,8 @@ bool sure__entropy(void *out, size_t len) {
 }
 
 /* In place of the C library's, for the stores' ids. */
-int getentropy(void *out, size_t len) {
-  return sure__entropy(out, len) ? 0 : -1;
+int getentropy(void *__buffer, size_t __length) {
+  return sure__entropy(__buffer, __length) ? 0 : -1;
 }
 
 bool sure__net_start(void) {

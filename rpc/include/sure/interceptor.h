@@ -64,7 +64,8 @@ struct sure_client_interceptor {
   /* Before each attempt. Another code than SURE_OK ends the call with it; the outcome says what
    * earlier attempts have done. */
   enum sure_code (*attempt_begins)(void *user, const struct sure_outgoing *outgoing);
-  /* Once for each that was sent. It may come after its call has ended. */
+  /* Once for each that was sent. It may come on another thread than the next attempt_begins, beside
+   * it or after it, and after its call has ended. */
   void (*attempt_ended)(void *user, const struct sure_attempt_end *end);
 };
 
