@@ -95,11 +95,12 @@ static void run_begin(const struct sure_channel *channel, struct sure__attempt_b
   struct sure__meta meta;
   sure__meta_init(&meta, &begin->arena);
   meta.pairs.len_max = begin->metadata_room;
-  begin->outgoing.metadata = &meta.pairs;
+  struct sure_outgoing outgoing = begin->outgoing;
+  outgoing.metadata = &meta.pairs; /* lent to the hooks */
   for (size_t i = 0; begin->code == SURE_OK && i < channel->interceptor_count; i++) {
     const struct sure_client_interceptor *interceptor = &channel->interceptors[i];
     if (interceptor->attempt_begins != NULL) {
-      begin->code = valid(interceptor->attempt_begins(interceptor->user, &begin->outgoing));
+      begin->code = valid(interceptor->attempt_begins(interceptor->user, &outgoing));
     }
   }
   bool fits = meta.pairs.len <= begin->metadata_room;
