@@ -107,21 +107,17 @@ struct sure__client_call *sure__client_call_new(struct sure__client *client) {
   return call;
 }
 
-/* Of a call that ended UNKNOWN its number and key are kept, not its payload (S10). Without memory
- * for the key it can still be settled by its number. */
+/* Of a call that ended UNKNOWN its number and key are kept, not its payload (S10); without memory
+ * for a copy of the key, the payload stays with it. */
 static void shrink_to_entry(struct sure__client_call *call) {
-  uint8_t key[SURE_KEY_LEN_MAX];
-  size_t key_len = call->key.len;
-  if (key_len > 0) {
-    memcpy(key, call->key.data, key_len);
-  }
+  struct sure__arena small = {0};
   sure__buffer_fini(&call->first_attempt.assembly.parts);
   sure__buffer_fini(&call->answer);
-  sure__arena_fini(&call->arena);
   call->request = (struct sure_bytes){0};
   call->metadata = (struct sure_bytes){0};
-  if (!sure__arena_copy(&call->arena, (struct sure_bytes){key, key_len}, &call->key)) {
-    call->key = (struct sure_bytes){0};
+  if (sure__arena_copy(&small, call->key, &call->key)) {
+    sure__arena_fini(&call->arena);
+    call->arena = small;
   }
 }
 

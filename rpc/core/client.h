@@ -231,8 +231,10 @@ struct sure__client_call {
   struct sure__index_link by_sequence;
   bool unresolved; /* ended UNKNOWN: keeps its number until it is settled or released (S10) */
   bool delivered;
+  bool has_store; /* `target.store` is where its attempts go, whatever session comes next (S2) */
   struct sure__settle_target target;
   uint32_t settle_count;
+  bool is_asked; /* a SETTLE is under way */
 };
 
 struct sure__client {

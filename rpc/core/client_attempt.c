@@ -123,6 +123,11 @@ static void fail_unsent(struct sure__client *client, struct sure__client_call *c
 static void send_queued(struct sure__client *client, struct sure__client_call *call,
                         struct sure__link *link, uint64_t now_ms) {
   sure__list_remove(&call->link);
+  if (call->has_store && !SURE__MUTANT(RETRY_TO_ANOTHER_STORE) &&
+      sure__client_is_elsewhere(link, call)) {
+    sure__client_end_elsewhere(client, call, now_ms);
+    return;
+  }
   if (is_too_long(call, link)) {
     fail_unsent(client, call, "the request is over the server's limit", now_ms);
     return;

@@ -38,7 +38,9 @@ static void lose_attempts(struct sure__client *client, struct sure__link *link, 
   }
   struct sure__list *l;
   while ((l = sure__list_pop(&link->settle_sent)) != NULL) {
-    sure__client_enqueue_settle(client, sure__container_of(l, struct sure__client_call, link));
+    struct sure__client_call *call = sure__container_of(l, struct sure__client_call, link);
+    call->is_asked = false;
+    sure__client_enqueue_settle(client, call);
   }
 }
 

@@ -26,6 +26,10 @@ void sure__client_number(struct sure__client *client, struct sure__client_call *
   struct sure__client_session *session = client->session;
   call->session = session;
   call->sequence = session->sequence_next++;
+  if (call->method->semantics == SURE_EXACTLY_ONCE && !call->has_store) {
+    call->has_store = true;
+    call->target.store = session->store;
+  }
   sure__list_append(&session->open, &call->open_link);
   sure__index_add(&session->by_sequence, &call->by_sequence, call->sequence);
 }

@@ -77,6 +77,7 @@ void sure__client_begin_settle(struct sure__client *client, struct sure__client_
 static void send_settle(struct sure__client *client, struct sure__client_call *call,
                         struct sure__link *link, uint64_t now_ms) {
   call->settle_count++;
+  call->is_asked = true;
   sure__client_forget_parts(&call->first_attempt.assembly);
   sure__client_put(client, link,
                    &(struct sure__frame){
@@ -100,15 +101,19 @@ static void resolve_entry(struct sure__client *client, const struct sure__client
   }
 }
 
-/* Another store knows nothing of the call, and would say of its key that it never was used (S2). */
-static bool is_elsewhere(const struct sure__link *link, const struct sure__client_call *call) {
-  const struct sure_store_id *store = &call->target.store;
-  return !SURE__MUTANT(SETTLE_IN_ANOTHER_STORE) && call->target.id.epoch != 0 &&
-         memcmp(store, &link->store, sizeof *store) != 0;
+bool sure__client_is_elsewhere(const struct sure__link *link,
+                               const struct sure__client_call *call) {
+  return memcmp(&call->target.store, &link->store, sizeof link->store) != 0;
 }
 
-static void end_elsewhere(struct sure__client *client, struct sure__client_call *call,
-                          uint64_t now_ms) {
+/* Another store knows nothing of the call, and would say of its key that it never was used (S2). */
+static bool must_not_ask(const struct sure__link *link, const struct sure__client_call *call) {
+  return !SURE__MUTANT(SETTLE_IN_ANOTHER_STORE) && call->target.id.epoch != 0 &&
+         sure__client_is_elsewhere(link, call);
+}
+
+void sure__client_end_elsewhere(struct sure__client *client, struct sure__client_call *call,
+                                uint64_t now_ms) {
   struct sure__answer answer = {
       .code = call->is_settle ? SURE_FAILED_PRECONDITION : SURE_UNAVAILABLE,
       .reason = SURE_REASON_WRONG_STORE,
@@ -128,8 +133,8 @@ void sure__client_send_settles(struct sure__client *client, uint64_t now_ms) {
       return;
     }
     sure__list_remove(&call->link);
-    if (is_elsewhere(link, call)) {
-      end_elsewhere(client, call, now_ms);
+    if (must_not_ask(link, call)) {
+      sure__client_end_elsewhere(client, call, now_ms);
     } else {
       send_settle(client, call, link, now_ms);
     }
@@ -205,14 +210,18 @@ const char *sure__client_on_settled(struct sure__client *client, const struct su
     return frame->sequence <= client->handle_last ? NULL : "SETTLED that nobody asked for";
   }
   struct sure__client_call *call = sure__container_of(link, struct sure__client_call, by_handle);
-  if (call->phase != SURE__CALL_SETTLING) {
+  if (call->phase != SURE__CALL_SETTLING || call->settle_count == 0) {
     return "SETTLED that nobody asked for";
+  }
+  if (!call->is_asked) {
+    return NULL; /* it was, over a connection that is lost since, or twice */
   }
   struct sure__frame whole = *frame;
   const char *problem = NULL;
   if (!sure__client_assemble(client, call, &call->first_attempt.assembly, &whole, &problem)) {
     return problem;
   }
+  call->is_asked = false;
   if (whole.settled.result.encoding != 0) {
     return "SETTLED in an unknown encoding";
   }

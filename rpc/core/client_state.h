@@ -144,6 +144,10 @@ struct sure__refusal sure__client_find_target(const struct sure__client *client,
 void sure__client_set_target(struct sure__client_call *call);
 void sure__client_begin_settle(struct sure__client *client, struct sure__client_call *call);
 void sure__client_enqueue_settle(struct sure__client *client, struct sure__client_call *call);
+/* The link leads to another store than the one where the call's attempts went (S2). */
+bool sure__client_is_elsewhere(const struct sure__link *link, const struct sure__client_call *call);
+void sure__client_end_elsewhere(struct sure__client *client, struct sure__client_call *call,
+                                uint64_t now_ms);
 void sure__client_send_settles(struct sure__client *client, uint64_t now_ms);
 const char *sure__client_on_settled(struct sure__client *client, const struct sure__frame *frame,
                                     uint64_t now_ms);

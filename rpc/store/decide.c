@@ -42,11 +42,14 @@ static bool is_undecided(enum sure_store_verdict verdict) {
 
 struct sure__settlement sure__settle(enum sure_store_verdict call, bool keyed,
                                      enum sure_store_verdict key) {
+  if (call == SURE_STORE_REPLAYED) {
+    return (struct sure__settlement){.verdict = call}; /* whatever is said under the key by now */
+  }
   if (keyed && (key == SURE_STORE_REPLAYED || key == SURE_STORE_TOMBSTONE)) {
     return (struct sure__settlement){
         .verdict = key, .from_key = true, .close_call = call == SURE_STORE_PENDING};
   }
-  if (call == SURE_STORE_REPLAYED || call == SURE_STORE_STALE || is_undecided(call)) {
+  if (call == SURE_STORE_STALE || is_undecided(call)) {
     return (struct sure__settlement){.verdict = call};
   }
   if (keyed && key == SURE_STORE_KEY_REUSED) {

@@ -42,10 +42,12 @@ static void scripted_submit(struct sure_store *store, struct sure_store_op *cons
   struct driver *driver = ((struct scripted *)(void *)store)->driver;
   for (size_t i = 0; i < count; i++) {
     driver->asked[ops[i]->kind]++;
+    bool is_faulty = driver->fault_in > 0 && --driver->fault_in == 0;
     ops[i]->verdict = driver->is_dead ? SURE_STORE_FAILED : driver->script[ops[i]->kind];
-    if (ops[i]->verdict == SURE_STORE_PENDING) {
+    if (ops[i]->verdict == SURE_STORE_PENDING && (!is_faulty || driver->fault_comes_late)) {
       driver->memory->ops->submit(driver->memory, &ops[i], 1, decided, NULL);
     }
+    ops[i]->verdict = is_faulty ? driver->fault : ops[i]->verdict;
     if (driver->watch.decided != NULL && !driver->is_dead) {
       driver->watch.decided(ops[i]);
     }
@@ -113,6 +115,10 @@ static void take_effect(struct driver *driver, const struct sure_call *call) {
   if (call->op.record_wanted &&
       call->op.sequence < sizeof driver->effects / sizeof driver->effects[0]) {
     driver->effects[call->op.sequence]++;
+  }
+  struct sure_bytes text = call->prepared.reply;
+  if (call->op.record_wanted && text.len > 0) {
+    driver->effects_of[text.data[0] % 128]++;
   }
 }
 

@@ -55,6 +55,7 @@ struct driver {
   unsigned run_count;       /* handlers that ran */
   unsigned apply_count;     /* those that returned OK: the effects */
   unsigned effects[16];     /* those of EXACTLY_ONCE methods, by sequence number if it is small */
+  unsigned effects_of[128]; /* the same by the first letter of the request */
   bool holds_runs;          /* runs outside of the store wait for driver_release_runs */
   bool holds_store;         /* ops wait for driver_release_store */
   bool holds_commits;       /* the same, for those that write a record: CALL and COMPLETE */
@@ -71,6 +72,11 @@ struct driver {
   /* What the store answers to ops of a kind instead of deciding; PENDING: it decides. */
   enum sure_store_verdict script[SURE_STORE_SWEEP + 1];
   unsigned asked[SURE_STORE_SWEEP + 1]; /* ops of each kind that were submitted */
+  /* The n-th op from now on, 1 for the next, gets this verdict instead, once: in place of being
+   * decided, or after it was. 0: none does. */
+  unsigned fault_in;
+  enum sure_store_verdict fault;
+  bool fault_comes_late;
 };
 
 struct client {

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "rpc/core/client_state.h"
+#include "tests/lib/failing_allocator.h"
 
 /* Leaves one EXACTLY_ONCE call in doubt: its deadline passed in flight. */
 static struct sure_call_id leave_in_doubt(struct story *story) {
@@ -388,6 +389,73 @@ static void shut_down_acknowledges_and_closes_the_session(void **state) {
   story_end(&story);
 }
 
+/* Found by fuzzing: refused by one store, the call went to another when its session was lost. */
+static void another_store_gets_no_attempt_after_the_session_is_lost(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure__client_call *call = story_start(&story, &charge);
+  story_expect_request(&story, 1, 1);
+  story_answer(&story, 1, 1, SURE_UNAVAILABLE, SURE__NOT_RUN);
+  story_lose_connection(&story);
+  story_connect(&story);
+  story_give_attached(&story, SURE__ATTACHED_LOST); /* it asks for a new session */
+  story_expect(&story, SURE__ATTACH);
+  story_lose_connection(&story);
+  story.store.bytes[0]++;
+  story_attach(&story);
+  story_pass(&story, 1000);
+  story_expect_nothing(&story);
+  struct sure__end end = story_ended(&story, call);
+  assert_int_equal(end.reason, SURE_REASON_WRONG_STORE);
+  assert_int_equal(end.outcome, SURE_NOT_APPLIED); /* its only attempt was not run */
+  story_end(&story);
+}
+
+/* Found by fuzzing: any server's word about a settle that no server was asked for was taken. */
+static void settled_before_it_was_asked_for_is_a_protocol_error(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure_call_id id = leave_in_doubt(&story);
+  story_start(&story, &charge); /* keeps the connection while it drains */
+  story_give(&story, &(struct sure__frame){.type = SURE__GOAWAY,
+                                           .goaway = {.reason = SURE__GOAWAY_DRAINING}});
+  struct sure__client_call *call = settle(&story, id); /* waits for another connection */
+  story_settled(&story, call->handle, SURE__SETTLED_TOMBSTONE, SURE_OK);
+  assert_string_equal("SETTLED that nobody asked for", story_closed(&story));
+  story_none_ended(&story);
+  story_end(&story);
+}
+
+/* Found by failing each allocation: without memory for a copy its key was forgotten. */
+static void unresolved_call_keeps_its_key_when_memory_is_short(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure__client_call *call = sure__client_call_new(&story.client);
+  call->method = &charge;
+  call->timeout_ms = 100;
+  assert_true(sure__arena_copy(&call->arena, sure__bytes_of("abc"), &call->request));
+  assert_true(sure__arena_copy(&call->arena, sure__bytes_of("pay-1"), &call->key));
+  assert_null(sure__client_start(&story.client, call, story.now_ms).text);
+  story_pass(&story, 0);
+  story_expect_request(&story, 1, 1);
+  story_pass(&story, 100);
+  story_expect(&story, SURE__CANCEL);
+  failing_allocator_fail_all(true);
+  struct sure_call_id id = story_ended(&story, call).id;
+  failing_allocator_fail_all(false);
+  settle(&story, id);
+  struct sure__frame frame = story_expect(&story, SURE__SETTLE);
+  assert_int_equal(5, frame.settle.key.len);
+  assert_memory_equal("pay-1", frame.settle.key.data, 5);
+  story_end(&story);
+}
+
 static void steady_calls_reuse_their_memory(void **state) {
   (void)state;
   struct story story;
@@ -405,6 +473,7 @@ static void steady_calls_reuse_their_memory(void **state) {
 }
 
 int main(void) {
+  failing_allocator_install();
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(watermark_rides_on_requests),
       cmocka_unit_test(results_are_acked_alone_when_idle),
@@ -419,6 +488,9 @@ int main(void) {
       cmocka_unit_test(session_lost_as_an_answer_opens_another_session),
       cmocka_unit_test(stale_for_an_open_call_ends_the_session_unknown),
       cmocka_unit_test(another_store_gets_no_attempt_of_a_sent_call),
+      cmocka_unit_test(another_store_gets_no_attempt_after_the_session_is_lost),
+      cmocka_unit_test(settled_before_it_was_asked_for_is_a_protocol_error),
+      cmocka_unit_test(unresolved_call_keeps_its_key_when_memory_is_short),
       cmocka_unit_test(busy_server_is_asked_again_on_the_same_connection),
       cmocka_unit_test(keyed_call_settles_with_its_key),
       cmocka_unit_test(shut_down_acknowledges_and_closes_the_session),
