@@ -24,6 +24,7 @@
 #include "rpc/core/arena.h"
 #include "rpc/core/buffer.h"
 #include "rpc/core/frame.h"
+#include "rpc/core/gate.h"
 #include "rpc/core/index.h"
 #include "rpc/core/list.h"
 #include "rpc/core/metadata.h"
@@ -39,12 +40,16 @@ struct sure__server_config {
   uint32_t handshake_ms_max;
   uint32_t keepalive_time_ms;
   uint32_t keepalive_timeout_ms;
+  uint32_t ping_interval_ms_min;  /* 0: pings may come as they like */
+  uint32_t connection_age_ms_max; /* 0: none */
+  uint32_t connection_age_grace_ms;
   uint32_t session_lease_ms;
   uint32_t session_retention_ms;
-  bool sweeps;        /* this shard submits SWEEP for all of them */
-  bool is_read_only;  /* it is a replica: it keeps no sessions */
-  bool authenticates; /* ATTACH waits for sure__server_authenticated */
-  bool intercepts;    /* attempts wait for sure__server_arrived */
+  bool sweeps;             /* this shard submits SWEEP for all of them */
+  bool is_read_only;       /* it is a replica: it keeps no sessions */
+  bool authenticates;      /* ATTACH waits for sure__server_authenticated */
+  bool intercepts;         /* attempts wait for sure__server_arrived */
+  struct sure__gate *gate; /* shared by all shards; NULL: none */
 };
 
 enum sure__peer_phase {
@@ -70,6 +75,12 @@ struct sure__peer {
   struct sure__buffer *out;      /* frames for the client; flushed by the shell */
   uint64_t heard_at_ms;          /* when bytes came last */
   bool is_pinged;                /* and a PING is not answered since */
+  uint64_t pinged_at_ms;         /* then: when it left */
+  uint64_t ping_heard_at_ms;     /* when the last PING came; 0: none has */
+  uint32_t ping_strikes;         /* PINGs that came too early, since anything else came */
+  uint64_t old_at_ms;            /* when it is to be told to leave, or is closed */
+  bool is_leaving;               /* it was told */
+  atomic_uint *sessions_left;    /* that its address may open; NULL: as many as it likes */
   uint32_t call_count;           /* waiters and messages being assembled */
   uint32_t task_count;           /* asked by this connection */
   size_t assembling_len;         /* bytes announced by them */
@@ -168,6 +179,7 @@ struct sure_call {
   ProtobufCMessage *prepared_reply; /* what a PREPARE handler's first phase left */
   struct sure__meta *prepared_meta;
   struct sure_record prepared; /* its result when it has no second phase */
+  bool is_at_work;             /* it was let in by the gate */
   bool is_unrecorded;          /* the result in op.record is not to be kept (S17) */
   uint32_t child_count;        /* calls that the handler made (S14) */
 

@@ -125,6 +125,16 @@ void sure__answer_refusal(struct sure__server *server, struct sure__peer *peer, 
   send(server, peer, sequence, attempt, &answer);
 }
 
+void sure__answer_overload(struct sure__server *server, struct sure__peer *peer,
+                           const struct sure_call *call, const char *text,
+                           uint32_t retry_after_ms) {
+  struct answer answer =
+      refusal(SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED, SURE__NOT_RUN, text);
+  answer.result.retry_after_ms = retry_after_ms;
+  server->stats.shed++;
+  send(server, peer, call->op.sequence, call->attempt, &answer);
+}
+
 static void answer_waiter(struct sure__server *server, const struct sure_call *call,
                           const struct sure__waiter *waiter, struct answer answer) {
   if (answer.is_silent) {

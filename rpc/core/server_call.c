@@ -59,6 +59,9 @@ static void stop_running(struct sure__server *server, struct sure_call *call) {
   sure__index_remove(&session->running, &call->running);
   sure__assert(server->running_count > 0 && "each running call was counted");
   server->running_count--;
+  if (call->is_at_work) {
+    sure__gate_leave(server->config.gate);
+  }
   struct sure__list *link;
   while ((link = sure__list_pop(&call->parked)) != NULL) {
     /* The run has ended; what became of it the store knows (S12). */
@@ -238,6 +241,26 @@ static struct refusal admission_refusal(const struct sure__server *server,
   return (struct refusal){0};
 }
 
+/* Load is shed here and nowhere else: what joins or is settled, acknowledged or cancelled never
+ * comes this way. False: the attempt was turned away. */
+static bool pass_gate(struct sure__server *server, struct sure__peer *peer, struct sure_call *call,
+                      uint64_t now_ms) {
+  struct sure__gate *gate = server->config.gate;
+  if (gate == NULL) {
+    return true;
+  }
+  uint64_t time_left_ms = atomic_load(&call->deadline_ms) - now_ms;
+  enum sure__gate_verdict verdict = sure__gate_enter(gate, call->attempt > 1, time_left_ms, now_ms);
+  call->is_at_work = verdict == SURE__GATE_OPEN;
+  if (!call->is_at_work) {
+    sure__answer_overload(server, peer, call,
+                          verdict == SURE__GATE_FULL ? "the server is at its limit"
+                                                     : "it would not be done in time",
+                          sure__gate_retry_after_ms(gate));
+  }
+  return call->is_at_work;
+}
+
 static void admit(struct sure__server *server, struct sure__peer *peer, struct sure_call *call,
                   uint64_t now_ms) {
   struct sure__server_session *session = peer->session;
@@ -281,6 +304,10 @@ void sure__call_offer(struct sure__server *server, struct sure__peer *peer, stru
   if (refusal.text != NULL) {
     sure__answer_refusal(server, peer, call->op.sequence, call->attempt, refusal.code,
                          refusal.reason, SURE__NOT_RUN, refusal.text);
+    sure__call_free(server, call);
+    return;
+  }
+  if (!pass_gate(server, peer, call, now_ms)) {
     sure__call_free(server, call);
     return;
   }

@@ -48,6 +48,7 @@ static void attach_without_session(struct sure__server *server, struct sure__pee
     return;
   }
   peer->phase = SURE__PEER_ATTACHED;
+  sure__peer_watch(server, peer, now_ms);
   send_attached(server, peer, SURE__ATTACHED_NONE, NULL);
 }
 
@@ -74,8 +75,20 @@ static bool attach_to_live_session(struct sure__server *server, struct sure__pee
     return false;
   }
   peer->phase = SURE__PEER_ATTACHED;
+  sure__peer_watch(server, peer, now_ms);
   send_attached(server, peer, SURE__ATTACHED_OPEN, id);
   return true;
+}
+
+/* Whether an address that opens session after session has another one left. */
+static bool may_open_session(const struct sure__peer *peer) {
+  if (peer->sessions_left == NULL) {
+    return true;
+  }
+  unsigned left = atomic_load(peer->sessions_left);
+  while (left > 0 && !atomic_compare_exchange_weak(peer->sessions_left, &left, left - 1)) {
+  }
+  return left > 0;
 }
 
 /* The peer is who it may be. */
@@ -91,6 +104,10 @@ static void attach_peer(struct sure__server *server, struct sure__peer *peer,
   }
   if (attach->mode == SURE__ATTACH_RESUME &&
       attach_to_live_session(server, peer, &attach->session, now_ms)) {
+    return;
+  }
+  if (attach->mode == SURE__ATTACH_NEW && !may_open_session(peer)) {
+    send_attached(server, peer, SURE__ATTACHED_FULL, NULL);
     return;
   }
   struct sure__task *task = sure__task_new(server, SURE_STORE_ATTACH);
@@ -192,5 +209,8 @@ void sure__handshake_answer(struct sure__server *server, struct sure__task *task
     state = SURE__ATTACHED_BUSY; /* memory is short here; the session is safe in the store */
   }
   peer->phase = state == SURE__ATTACHED_OPEN ? SURE__PEER_ATTACHED : SURE__PEER_WELCOMED;
+  if (state == SURE__ATTACHED_OPEN) {
+    sure__peer_watch(server, peer, now_ms);
+  }
   send_attached(server, peer, state, &task->op.session);
 }

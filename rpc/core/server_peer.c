@@ -1,4 +1,5 @@
-/* Connections: which frame may come when, keepalive, and the end (docs/protocol.md 3.6 and 9). */
+/* Connections: their beginning, which frame may come when, and their end (docs/protocol.md 3.6 and
+ * 9). */
 #include <string.h>
 
 #include "rpc/core/assert.h"
@@ -29,6 +30,7 @@ bool sure__server_accepted(struct sure__server *server, struct sure__peer *peer,
   }
   peer->phase = SURE__PEER_NEW;
   peer->heard_at_ms = now_ms;
+  peer->old_at_ms = SURE__TIME_NEVER;
   peer->timer.kind = SURE__TIMER_PEER;
   sure__list_init(&peer->waiters);
   sure__list_init(&peer->assembling);
@@ -101,27 +103,6 @@ void sure__server_lost(struct sure__server *server, struct sure__peer *peer) {
   sure__server_leave(server, peer);
 }
 
-void sure__peer_timer_fired(struct sure__server *server, struct sure__peer *peer, uint64_t now_ms) {
-  if (peer->is_closing) {
-    return;
-  }
-  if (peer->phase == SURE__PEER_NEW || peer->phase == SURE__PEER_WELCOMED ||
-      peer->phase == SURE__PEER_KNOCKING) {
-    sure__peer_close(server, peer, SURE__GOAWAY_IDLE, "no ATTACH in time");
-    return;
-  }
-  uint64_t ping_at = peer->heard_at_ms + server->config.keepalive_time_ms;
-  if (peer->is_pinged) {
-    sure__peer_close(server, peer, SURE__GOAWAY_IDLE, "silent for too long");
-  } else if (now_ms >= ping_at) {
-    peer->is_pinged = true;
-    sure__peer_send(server, peer, &(struct sure__frame){.type = SURE__PING});
-    sure__timers_set(&server->timers, &peer->timer, now_ms + server->config.keepalive_timeout_ms);
-  } else {
-    sure__timers_set(&server->timers, &peer->timer, ping_at);
-  }
-}
-
 /* Frames that need a session. */
 static void on_attached_frame(struct sure__server *server, struct sure__peer *peer,
                               const struct sure__frame *frame, uint64_t now_ms) {
@@ -129,6 +110,7 @@ static void on_attached_frame(struct sure__server *server, struct sure__peer *pe
     sure__server_protocol_error(server, peer, "a frame that needs a session before ATTACHED");
     return;
   }
+  peer->ping_strikes = 0; /* it has more to say than that it is there */
   switch (frame->type) {
   case SURE__REQUEST:
     sure__message_on_request(server, peer, frame, now_ms);
@@ -175,8 +157,7 @@ void sure__server_frame(struct sure__server *server, struct sure__peer *peer,
     on_attached_frame(server, peer, frame, now_ms);
     break;
   case SURE__PING:
-    sure__peer_send(server, peer,
-                    &(struct sure__frame){.type = SURE__PONG, .sequence = frame->sequence});
+    sure__peer_on_ping(server, peer, frame, now_ms);
     break;
   case SURE__PONG:
     break;

@@ -25,6 +25,13 @@ void sure__peer_send(struct sure__server *server, struct sure__peer *peer,
 /* Close after what is queued has left; says GOAWAY first unless `goaway` is 0. */
 void sure__peer_close(struct sure__server *server, struct sure__peer *peer,
                       enum sure__goaway_reason goaway, const char *reason);
+
+/* server_keepalive.c */
+
+/* It is attached: from now on, until it is old. */
+void sure__peer_watch(struct sure__server *server, struct sure__peer *peer, uint64_t now_ms);
+void sure__peer_on_ping(struct sure__server *server, struct sure__peer *peer,
+                        const struct sure__frame *frame, uint64_t now_ms);
 void sure__peer_timer_fired(struct sure__server *server, struct sure__peer *peer, uint64_t now_ms);
 
 /* server_task.c */
@@ -110,6 +117,9 @@ void sure__answer_arrival(struct sure__server *server, struct sure__peer *peer,
 void sure__answer_refusal(struct sure__server *server, struct sure__peer *peer, uint64_t sequence,
                           uint32_t attempt, enum sure_code code, enum sure_reason reason,
                           unsigned flags, const char *text);
+/* The same for one that may come again after `retry_after_ms`; it has not run. */
+void sure__answer_overload(struct sure__server *server, struct sure__peer *peer,
+                           const struct sure_call *call, const char *text, uint32_t retry_after_ms);
 /* Answer all who wait for the call, by the verdict in its op. */
 void sure__answer_call(struct sure__server *server, struct sure_call *call);
 

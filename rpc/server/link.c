@@ -44,6 +44,15 @@ static struct sure__shard *go_home(struct sure__link *link, struct sure__shard *
   return home == shard || !may_move ? shard : move_home(link, shard, home);
 }
 
+static void refill_sessions(struct sure__link *link, uint64_t now_ms) {
+  struct sure_server *server = link->server;
+  if (link->address != NULL) {
+    pthread_mutex_lock(&server->lock);
+    sure__address_refill(&server->addresses, link->address, now_ms);
+    pthread_mutex_unlock(&server->lock);
+  }
+}
+
 static void on_bytes(void *user, struct sure_bytes bytes) {
   struct sure__link *link = user;
   uint64_t now_ms = sure__clock_ms();
@@ -57,6 +66,7 @@ static void on_bytes(void *user, struct sure_bytes bytes) {
       break;
     }
     if (frame.type == SURE__ATTACH) {
+      refill_sessions(link, now_ms);
       shard = go_home(link, shard, &frame.attach);
     }
     sure__server_frame(&shard->engine, &link->peer, &frame, now_ms);
@@ -76,6 +86,7 @@ static void on_closed(void *user, const char *reason) {
   sure__log(&server->options.logger, is_odd ? SURE_LOG_WARNING : SURE_LOG_DEBUG,
             "connection closed: %s", is_odd ? link->peer.close_reason : reason);
   pthread_mutex_lock(&server->lock);
+  sure__address_leave(&server->addresses, link->address, sure__clock_ms());
   sure__list_remove(&link->of_server);
   pthread_mutex_unlock(&server->lock);
   sure__loop_reap(server, link);
@@ -121,12 +132,17 @@ static struct sure__link *link_new(struct sure_server *server, struct nng_stream
   return link;
 }
 
-/* Adds it to the server's links. False when there are as many as may be, or it is draining: then it
- * is to be closed, the way every link is, as others may be at work with it already. */
-static bool admit(struct sure_server *server, struct sure__link *link) {
+/* Adds it to the server's links. False when there are as many as may be, in all or from its
+ * address, or it is draining: then it is to be closed, the way every link is, as others may be at
+ * work with it already. */
+static bool admit(struct sure_server *server, struct sure__link *link, struct nng_stream *stream) {
   pthread_mutex_lock(&server->lock);
   bool is_welcome =
-      !server->is_draining && server->link_count < server->options.connection_count_max;
+      !server->is_draining && server->link_count < server->options.connection_count_max &&
+      sure__address_enter(&server->addresses, stream, sure__clock_ms(), &link->address);
+  if (link->address != NULL && server->addresses.sessions_max != 0) {
+    link->peer.sessions_left = &link->address->sessions_left;
+  }
   sure__list_append(&server->links, &link->of_server);
   server->link_count++;
   pthread_mutex_unlock(&server->lock);
@@ -152,9 +168,9 @@ void sure__link_open(struct sure_server *server, struct nng_stream *stream) {
     link_discard(link);
     return;
   }
-  if (!admit(server, link)) {
+  if (!admit(server, link, stream)) {
     sure__log(&server->options.logger, SURE_LOG_WARNING,
-              "connection refused: too many, or draining");
+              "connection refused: too many, in all or from its address, or draining");
     sure__connection_close(link->connection, "refused");
   }
   sure__connection_start(link->connection);

@@ -30,6 +30,8 @@ static void fill_in(struct sure_server_options *o, bool store_is_durable) {
   o->handshake_ms_max = or_default(o->handshake_ms_max, 10000);
   o->keepalive_time_ms = or_default(o->keepalive_time_ms, 20000);
   o->keepalive_timeout_ms = or_default(o->keepalive_timeout_ms, 10000);
+  o->ping_interval_ms_min = or_default(o->ping_interval_ms_min, 1000);
+  o->connection_age_grace_ms = or_default(o->connection_age_grace_ms, 30000);
   o->session_lease_ms = or_default(o->session_lease_ms, SURE_SESSION_LEASE_MS_DEFAULT);
   o->session_retention_ms = or_default(
       o->session_retention_ms, store_is_durable ? SURE_SESSION_RETENTION_MS_DURABLE_DEFAULT
@@ -52,6 +54,13 @@ static bool open_store(struct sure_server *server) {
   return true;
 }
 
+static void init_gate(struct sure_server *server) {
+  const struct sure_server_options *o = &server->options;
+  server->is_gated = o->concurrency_max != 0 || o->adapts_concurrency;
+  uint32_t limit_max = or_default(o->concurrency_max, o->running_calls_max);
+  sure__gate_init(&server->gate, limit_max, o->adapts_concurrency);
+}
+
 static bool init_shards(struct sure_server *server) {
   const struct sure_server_options *o = &server->options;
   uint64_t now_ms = sure__clock_ms();
@@ -64,10 +73,14 @@ static bool init_shards(struct sure_server *server) {
         .handshake_ms_max = o->handshake_ms_max,
         .keepalive_time_ms = o->keepalive_time_ms,
         .keepalive_timeout_ms = o->keepalive_timeout_ms,
+        .ping_interval_ms_min = o->ping_interval_ms_min,
+        .connection_age_ms_max = o->connection_age_ms_max,
+        .connection_age_grace_ms = o->connection_age_grace_ms,
         .session_lease_ms = o->session_lease_ms,
         .session_retention_ms = o->session_retention_ms,
         .sweeps = server->shard_count == 0 && !server->store->replica,
         .is_read_only = server->store->replica,
+        .gate = server->is_gated ? &server->gate : NULL,
     };
     struct sure__shard *shard = &server->shards[server->shard_count];
     shard->server = server;
@@ -91,6 +104,7 @@ static bool init_locks(struct sure_server *server) {
   sure__list_init(&server->loop.tasks);
   sure__list_init(&server->loop.closed);
   sure__list_init(&server->links);
+  sure__addresses_init(&server->addresses, 0, 0, 0);
   sure__list_init(&server->run_modes);
   server->loop.wake_at_ms = SURE__TIME_NEVER;
   atomic_store(&server->loop.armed_ms, SURE__TIME_NEVER);
@@ -129,6 +143,9 @@ enum sure_code sure_server_open(const struct sure_server_options *options,
     code = SURE_INVALID_ARGUMENT;
     goto fail;
   }
+  init_gate(server);
+  sure__addresses_init(&server->addresses, server->options.address_connections_max,
+                       server->options.address_sessions_max, server->options.session_lease_ms);
   server->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (server->event_fd < 0 || !init_shards(server) || !start_threads(server)) {
     goto fail;
@@ -251,6 +268,7 @@ static void add_stats(struct sure_server_stats *sum, const struct sure_server_st
   sum->runs += part->runs;
   sum->replayed += part->replayed;
   sum->joined += part->joined;
+  sum->shed += part->shed;
   sum->refused += part->refused;
   sum->stale += part->stale;
   sum->protocol_errors += part->protocol_errors;
@@ -263,6 +281,10 @@ void sure_server_get_stats(struct sure_server *server, struct sure_server_stats 
     pthread_mutex_lock(&shard->lock);
     add_stats(&sum, &shard->engine.stats);
     pthread_mutex_unlock(&shard->lock);
+  }
+  if (server->is_gated) {
+    sum.at_work = atomic_load(&server->gate.at_work);
+    sum.concurrency_limit = atomic_load(&server->gate.limit);
   }
   pthread_mutex_lock(&server->writer.lock);
   sum.batches = server->writer.batch_count;
@@ -312,6 +334,7 @@ struct sure_server *sure_server_free(struct sure_server *server) {
     sure__server_fini(&server->shards[i].engine);
     pthread_mutex_destroy(&server->shards[i].lock);
   }
+  sure__addresses_fini(&server->addresses);
   sure__registry_fini(&server->registry);
   free_run_modes(server);
   sure_store_free(server->own_store);

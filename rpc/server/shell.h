@@ -20,6 +20,7 @@
 
 #include "rpc/core/server.h"
 #include "rpc/net/connection.h"
+#include "rpc/server/address.h"
 
 struct nng_stream;
 struct sure__listener;
@@ -39,8 +40,9 @@ struct sure__link {
   struct sure__connection *connection;
   struct sure_server *server;
   _Atomic(struct sure__shard *) shard;
-  struct sure__list of_server; /* server.links, then loop.closed */
-  struct sure__list to_close;  /* while somebody is closing it */
+  struct sure__address *address; /* whose connection it is, if that is limited */
+  struct sure__list of_server;   /* server.links, then loop.closed */
+  struct sure__list to_close;    /* while somebody is closing it */
 };
 
 /* Ops on their way to a store that blocks. */
@@ -98,6 +100,8 @@ struct sure_server {
   struct sure__list run_modes;
   struct sure_server_interceptor interceptors[SURE_INTERCEPTORS_MAX];
   size_t interceptor_count;
+  struct sure__gate gate; /* if is_gated */
+  bool is_gated;
   struct sure__shard shards[SURE__SHARD_COUNT];
   size_t shard_count; /* that are initialised */
   struct sure__writer writer;
@@ -108,6 +112,7 @@ struct sure_server {
   pthread_cond_t changed;
   struct sure__list links;
   size_t link_count;
+  struct sure__addresses addresses;
   struct sure__listener **listeners;
   size_t listener_count;
   bool is_draining;

@@ -10,6 +10,8 @@
 #include "rpc/store/sqlite_store.h"
 
 #define BUSY_TIMEOUT_MS_DEFAULT 1000
+/* Nobody waits for an answer yet while a store is opened, so it may wait so many times as long. */
+#define OPEN_PATIENCE 10
 
 void sure__sqlite_log(const struct sure__sqlite *store, enum sure_log_level level, const char *what,
                       int code) {
@@ -23,6 +25,21 @@ void sure__sqlite_log(const struct sure__sqlite *store, enum sure_log_level leve
   logger->fn(logger->user, level, line);
 }
 
+/* SQLite's own handler looks more and more rarely, up to every 100 ms, and so never finds the file
+ * free between the commits of another process that is busy. */
+static int wait_for_lock(void *user, int count) {
+  const struct sure__sqlite *store = user;
+  uint32_t patience_ms = store->options.busy_timeout_ms;
+  if (store->is_opening) {
+    patience_ms *= OPEN_PATIENCE;
+  }
+  if ((uint32_t)count >= patience_ms) {
+    return 0;
+  }
+  sqlite3_sleep(1);
+  return 1;
+}
+
 int sure__sqlite_connect(const void *user, sqlite3 **out_database) {
   const struct sure__sqlite *store = user;
   int flags =
@@ -31,7 +48,7 @@ int sure__sqlite_connect(const void *user, sqlite3 **out_database) {
   if (code != SQLITE_OK) {
     return code;
   }
-  sqlite3_busy_timeout(*out_database, (int)store->options.busy_timeout_ms);
+  sqlite3_busy_handler(*out_database, wait_for_lock, (void *)(uintptr_t)store);
   const char *synchronous =
       SURE__MUTANT(SYNCHRONOUS_OFF) ? "PRAGMA synchronous = OFF" : "PRAGMA synchronous = FULL";
   code = sqlite3_exec(*out_database, synchronous, NULL, NULL, NULL);
@@ -186,11 +203,13 @@ static enum sure_code open_database(struct sure__sqlite *store, struct sure__sql
     return code;
   }
   bool had_log = exists(store->path, "-wal");
+  store->is_opening = true;
   int sqlite_code = sure__sqlite_connect_writer(store);
   if (sqlite_code != SQLITE_OK) {
     return sure__sqlite_say_error(reason, store->path, store->database, sqlite_code);
   }
   code = in_transaction(store, reason);
+  store->is_opening = false;
   if (code != SURE_OK) {
     /* Another process's log is not ours to fold into the file when the open is refused. */
     sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)had_log, NULL);

@@ -98,6 +98,7 @@ struct sure__sqlite {
   int error;         /* SQLite's code that voids the transaction, or SQLITE_OK */
   bool handler_left; /* a handler has ended the transaction */
   bool ran;          /* a handler ran in this transaction */
+  bool is_opening;   /* it may wait longer for other processes */
   bool broken;       /* nothing is known any more: every op fails */
   struct sure__sqlite_readers readers;
 };

@@ -30,14 +30,29 @@ struct sure_server_options {
   uint32_t connection_count_max; /* further ones are closed at once: 10 000 */
   uint32_t running_calls_max;    /* further ones are refused with RESOURCE_EXHAUSTED: 65 536 */
   uint32_t connection_calls_max; /* the same for one connection: 4000 */
+  /* Calls at work at a time, running or in line. Further ones are not run: RESOURCE_EXHAUSTED, with
+   * the time after which they may come again. Acknowledgments, settles, cancels and attempts that
+   * join a running call always pass; other retries do a little over the limit. No limit but
+   * running_calls_max. */
+  uint32_t concurrency_max;
+  /* Find a lower limit, from how long calls take now and with nobody in the way. */
+  bool adapts_concurrency;
   uint32_t unsent_len_max;       /* reply bytes waiting on one connection, then it is not read
                                     (S23): 8 MiB */
   uint32_t unsent_ms_max;        /* so long not read, then closed: 30 000 */
   uint32_t handshake_ms_max;     /* from connect to ATTACH: 10 000 */
   uint32_t keepalive_time_ms;    /* silence of a peer, then a PING: 20 000 */
   uint32_t keepalive_timeout_ms; /* silence after the PING, then closed: 10 000 */
-  uint32_t session_lease_ms;     /* a session nobody is attached to is fenced after: 60 000 */
-  uint32_t session_retention_ms; /* a fenced one is forgotten after: 24 h, memory 10 min */
+  uint32_t ping_interval_ms_min; /* pings of a client that follow each other sooner, with nothing in
+                                    between, are counted; at the third GOAWAY, closed: 1000 */
+  uint32_t connection_age_ms_max;   /* a connection so old, give or take a tenth, is told to leave
+                                       with GOAWAY; its client goes on over another: never */
+  uint32_t connection_age_grace_ms; /* so long after that, closed: 30 000 */
+  uint32_t address_connections_max; /* from one IP address; further ones are closed at once: no
+                                       limit but connection_count_max */
+  uint32_t address_sessions_max;    /* that one IP address may open in session_lease_ms: no limit */
+  uint32_t session_lease_ms;        /* a session nobody is attached to is fenced after: 60 000 */
+  uint32_t session_retention_ms;    /* a fenced one is forgotten after: 24 h, memory 10 min */
 };
 
 /* Create a server. Does not listen yet: register services first. On SURE_OK the caller owns
@@ -142,15 +157,18 @@ SURE_API struct sure_server *sure_server_free(struct sure_server *server);
 
 /* What a server did so far. Never reset. */
 struct sure_server_stats {
-  uint64_t connections;     /* open now */
-  uint64_t requests;        /* attempts received */
-  uint64_t runs;            /* handlers started for them */
-  uint64_t replayed;        /* attempts answered from a record */
-  uint64_t joined;          /* attempts that joined a running call */
-  uint64_t refused;         /* attempts answered NOT_RUN */
-  uint64_t stale;           /* attempts below the watermark or in the acked ranges */
-  uint64_t batches;         /* submitted to the store */
-  uint64_t protocol_errors; /* connections closed for breaking the protocol */
+  uint64_t connections;       /* open now */
+  uint64_t requests;          /* attempts received */
+  uint64_t runs;              /* handlers started for them */
+  uint64_t replayed;          /* attempts answered from a record */
+  uint64_t joined;            /* attempts that joined a running call */
+  uint64_t refused;           /* attempts answered NOT_RUN */
+  uint64_t stale;             /* attempts below the watermark or in the acked ranges */
+  uint64_t batches;           /* submitted to the store */
+  uint64_t protocol_errors;   /* connections closed for breaking the protocol */
+  uint64_t shed;              /* attempts refused because too many calls were at work */
+  uint64_t at_work;           /* calls, now; 0 without concurrency_max or adapts_concurrency */
+  uint64_t concurrency_limit; /* how many there may be, now; 0 the same */
 };
 SURE_API void sure_server_get_stats(struct sure_server *server,
                                     struct sure_server_stats *out_stats);

@@ -26,7 +26,8 @@ struct sure_sqlite_store_options {
   struct sure_logger logger;
   sure_sqlite_schema_fn *schema; /* NULL: the application has no tables here */
   void *schema_user;
-  uint32_t busy_timeout_ms;     /* how long another process may hold the file: 1000 */
+  uint32_t busy_timeout_ms;     /* how long another process may hold the file: 1000; ten times that
+                                   while the store is opened */
   uint64_t sessions_max;        /* 1 000 000 */
   uint64_t session_records_max; /* unacknowledged records a session: 16 384 */
   int64_t key_retention_ms;     /* 0: for ever (S13) */
