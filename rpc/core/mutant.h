@@ -26,7 +26,9 @@
   X(SETTLE_IN_ANOTHER_STORE, "S2")                                                                 \
   X(SEQUENCE_REUSED, "S3")                                                                         \
   X(AT_MOST_ONCE_RETRIED, "protocol 5.1")                                                          \
-  X(ATTEMPT_TAKEN_FOR_CALL_ID, "S3")
+  X(ATTEMPT_TAKEN_FOR_CALL_ID, "S3")                                                               \
+  X(LOSER_OF_A_HEDGE_RUNS_TOO, "protocol 5.1")                                                     \
+  X(DRAIN_DROPS_WHAT_RUNS, "protocol 9.2")
 
 /* Those in the SQLite store. */
 #define SURE__MUTANT_SQLITE_LIST(X)                                                                \

@@ -2,6 +2,7 @@
 
 #include "rpc/core/assert.h"
 #include "rpc/core/memory.h"
+#include "rpc/core/mutant.h"
 
 bool sure__server_timer_reserve(struct sure__server *server) {
   if (!sure__timers_reserve(&server->timers, server->timer_count + 1)) {
@@ -129,6 +130,16 @@ void sure__server_store_done(struct sure__server *server, struct sure_store_op *
   sure__task_free(server, task);
 }
 
+static void drop_waiters(struct sure__server *server, struct sure__peer *peer) {
+  while (!sure__list_is_empty(&peer->waiters)) {
+    struct sure__waiter *waiter =
+        sure__container_of(peer->waiters.next, struct sure__waiter, of_peer);
+    sure__answer_refusal(server, peer, waiter->call->op.sequence, waiter->attempt, SURE_UNAVAILABLE,
+                         SURE_REASON_DRAINING, SURE__NOT_RUN, "draining");
+    sure__call_remove_waiter(waiter);
+  }
+}
+
 void sure__server_drain(struct sure__server *server) {
   server->is_draining = true;
   struct sure__list *link = server->peers.next;
@@ -136,6 +147,9 @@ void sure__server_drain(struct sure__server *server) {
     struct sure__peer *peer = sure__container_of(link, struct sure__peer, of_server);
     link = link->next;
     if (peer->phase == SURE__PEER_ATTACHED) {
+      if (SURE__MUTANT(DRAIN_DROPS_WHAT_RUNS)) {
+        drop_waiters(server, peer);
+      }
       sure__peer_send(
           server, peer,
           &(struct sure__frame){.type = SURE__GOAWAY, .goaway = {.reason = SURE__GOAWAY_DRAINING}});

@@ -65,6 +65,9 @@ enum sure__peer_phase {
 struct sure__peer {
   enum sure__peer_phase phase;
   bool is_closing;                      /* on the list of peers to close */
+  bool is_leaving;                      /* it is old, and was told */
+  bool is_pinged;                       /* a PING is not answered yet */
+  uint32_t ping_strikes;                /* PINGs that came too early, since anything else came */
   struct sure__challenge challenge;     /* given by the shell: random */
   struct sure_session_id fresh_session; /* the same: used if the client wants a new session */
   uint32_t message_len_max;             /* what the client takes */
@@ -74,12 +77,9 @@ struct sure__peer {
   struct sure__buffer principal; /* who it is; empty: nobody in particular (S5) */
   struct sure__buffer *out;      /* frames for the client; flushed by the shell */
   uint64_t heard_at_ms;          /* when bytes came last */
-  bool is_pinged;                /* and a PING is not answered since */
-  uint64_t pinged_at_ms;         /* then: when it left */
+  uint64_t pinged_at_ms;         /* when that left */
   uint64_t ping_heard_at_ms;     /* when the last PING came; 0: none has */
-  uint32_t ping_strikes;         /* PINGs that came too early, since anything else came */
   uint64_t old_at_ms;            /* when it is to be told to leave, or is closed */
-  bool is_leaving;               /* it was told */
   atomic_uint *sessions_left;    /* that its address may open; NULL: as many as it likes */
   uint32_t call_count;           /* waiters and messages being assembled */
   uint32_t task_count;           /* asked by this connection */

@@ -189,7 +189,7 @@ static bool join_or_pass(struct sure__server *server, struct sure__peer *peer,
     return true;
   }
   struct sure_call *running = sure__call_find_running(session, call->op.sequence);
-  if (running == NULL) {
+  if (running == NULL || SURE__MUTANT(LOSER_OF_A_HEDGE_RUNS_TOO)) {
     return true;
   }
   if (!sure__fingerprint_equals(running->op.fingerprint, call->op.fingerprint)) {
@@ -270,6 +270,10 @@ static void admit(struct sure__server *server, struct sure__peer *peer, struct s
   call->op.session = session->id;
   call->op.principal = session->principal;
   call->op.record_wanted = is_exactly_once(call);
+  if (SURE__MUTANT(LOSER_OF_A_HEDGE_RUNS_TOO) &&
+      sure__call_find_running(session, call->op.sequence) != NULL) {
+    call->op.record_wanted = false;
+  }
   call->reply_len_max = peer->message_len_max < server->config.message_len_max
                             ? peer->message_len_max
                             : server->config.message_len_max;

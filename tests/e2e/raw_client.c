@@ -128,10 +128,13 @@ static int attach(struct raw_client *client, struct sure__attach attach) {
   return frame.attached.state;
 }
 
-void raw_open(struct raw_client *client, const char *url) {
+int raw_try_open(struct raw_client *client, const char *url) {
   raw_dial(client, url);
-  struct sure__attach fresh = {.mode = SURE__ATTACH_NEW};
-  assert_int_equal(SURE__ATTACHED_OPEN, attach(client, fresh));
+  return attach(client, (struct sure__attach){.mode = SURE__ATTACH_NEW});
+}
+
+void raw_open(struct raw_client *client, const char *url) {
+  assert_int_equal(SURE__ATTACHED_OPEN, raw_try_open(client, url));
 }
 
 int raw_resume(struct raw_client *client, const char *url, const struct sure_session_id *session) {

@@ -17,6 +17,8 @@ void raw_dial(struct raw_client *client, const char *url);
 void raw_close(struct raw_client *client);
 /* Dial and attach to a new session. */
 void raw_open(struct raw_client *client, const char *url);
+/* The same, if it can be had. Returns the state of ATTACHED. */
+int raw_try_open(struct raw_client *client, const char *url);
 /* Attach to `session`, on a new connection. Returns the state of ATTACHED. */
 int raw_resume(struct raw_client *client, const char *url, const struct sure_session_id *session);
 

@@ -173,6 +173,36 @@ static void connections_over_the_limit_are_closed(void **state) {
   }
 }
 
+static void connections_over_the_limit_of_an_address_are_closed(void **state) {
+  (void)state;
+  struct raw_client clients[3];
+  echo_stop(&echo);
+  echo_start(&echo, &(struct sure_server_options){.address_connections_max = 2}, NULL);
+  raw_open(&clients[0], echo.url);
+  raw_open(&clients[1], echo.url);
+  raw_dial(&clients[2], echo.url);
+  raw_expect_closed(&clients[2]);
+  for (int i = 0; i < 3; i++) {
+    raw_close(&clients[i]);
+  }
+}
+
+/* The next one has to wait for a whole lease; a session that is there already may be taken up. */
+static void an_address_may_open_so_many_sessions_and_no_more(void **state) {
+  (void)state;
+  struct raw_client first;
+  struct raw_client again;
+  struct raw_client other;
+  echo_stop(&echo);
+  echo_start(&echo, &(struct sure_server_options){.address_sessions_max = 1}, NULL);
+  raw_open(&first, echo.url);
+  raw_close(&first);
+  assert_int_equal(SURE__ATTACHED_FULL, raw_try_open(&other, echo.url));
+  assert_int_equal(SURE__ATTACHED_OPEN, raw_resume(&again, echo.url, &first.session));
+  raw_close(&other);
+  raw_close(&again);
+}
+
 /* S23. The client asks for more than the sockets can hold, takes nothing, and goes on asking. */
 static void a_client_that_never_reads_is_read_no_more_and_then_closed(void **state) {
   (void)state;
@@ -390,6 +420,8 @@ int main(void) {
       TEST(a_request_that_is_no_message_is_internal_and_not_run),
       TEST(a_hundred_connections_at_once_are_served),
       TEST(connections_over_the_limit_are_closed),
+      TEST(connections_over_the_limit_of_an_address_are_closed),
+      TEST(an_address_may_open_so_many_sessions_and_no_more),
       TEST(a_client_that_never_reads_is_read_no_more_and_then_closed),
       TEST(what_was_said_before_the_end_of_a_connection_still_arrives),
       TEST(a_reply_too_large_on_a_volatile_store_was_applied),

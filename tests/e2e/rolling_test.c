@@ -38,7 +38,7 @@ static void start_servers(struct world *world, struct server *servers, char *tar
 
 static void restart(struct world *world, struct server *server) {
   char url[sizeof server->url];
-  strcpy(url, server->url);
+  memcpy(url, server->url, sizeof url);
   server_signal(server, SIGTERM);
   assert_int_equal(0, server_wait(server));
   server_start(server, &(struct server_options){.database = world->database, .url = url});

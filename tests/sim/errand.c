@@ -50,12 +50,25 @@ struct sure__client_call *errand_call(struct errand *errand) {
   return call;
 }
 
+/* In some seeds, some of the calls that may be. */
+static void perhaps_hedge(struct sure__client_call *call) {
+  bool may_be = call->method->semantics != SURE_AT_MOST_ONCE;
+  if (may_be && sim.plan.hedge_permille > 0 && chance_permille(sim.plan.hedge_permille)) {
+    call->hedging.attempts_max = (uint32_t)chance_between(2, 4);
+    call->hedging.delay_ms = (uint32_t)chance_below(sim.plan.hedge_delay_ms + 1);
+    call->hedging.non_fatal_codes = call->retry.retryable_codes;
+  }
+}
+
 struct sure__refusal errand_make(struct errand *errand, struct sure__client_call *call,
                                  bool is_settle) {
   struct client_node *node = errand->node;
   uint32_t timeout_ms = call->timeout_ms;
   call->retry = call->method->retry;
   call->waiter = errand;
+  if (!is_settle) {
+    perhaps_hedge(call);
+  }
   struct sure__refusal refusal = is_settle
                                      ? sure__client_settle(node->engine, call, sure__clock_ms())
                                      : sure__client_start(node->engine, call, sure__clock_ms());
@@ -104,6 +117,7 @@ void errand_completed(struct client_node *node, const struct sure__client_call *
     return;
   }
   errand->is_open = false;
+  sim.coverage[COVER_HEDGED] += done->hedging.attempts_max > 1 && end->attempts > 1;
   errand->ended(errand, done);
 }
 

@@ -106,6 +106,15 @@ static void plan_channels(struct plan *plan) {
   bool is_one_store = plan->store_mode == STORE_DURABLE || plan->store_mode == STORE_SQLITE;
   plan->knows_all = is_one_store ? (uint32_t)chance_below(2) : 0;
   plan->balancing = plan->knows_all != 0 ? (uint32_t)chance_below(3) : 0;
+  plan->hedge_permille = plan->knows_all != 0 ? perhaps(100, 900) : 0;
+  plan->hedge_delay_ms = between(0, 60);
+}
+
+static void plan_guards(struct plan *plan) {
+  plan->concurrency_max = chance_below(4) == 0 ? between(1, 20) : 0;
+  plan->adapts_concurrency = plan->concurrency_max != 0 ? (uint32_t)chance_below(2) : 0;
+  plan->connection_age_ms = chance_below(4) == 0 ? between(200, 3000) : 0;
+  plan->ping_interval_ms = chance_below(4) == 0 ? between(100, 1000) : 1;
 }
 
 /* Faults that come at random leave room for those that are aimed; leases end all the time. */
@@ -130,6 +139,7 @@ void plan_make(struct plan *plan, uint32_t strikes_permille) {
   plan_work(plan);
   plan_options(plan);
   plan_channels(plan);
+  plan_guards(plan);
   if (sim.uses_sqlite) {
     plan_disk(plan);
     plan_bank(plan);
@@ -180,6 +190,9 @@ const struct plan_field plan_fields[PLAN_FIELD_COUNT] = {
     FIELD(release_permille, 0),
     FIELD(large_permille, 0),
     FIELD(handler_ms, 0),
+    FIELD(hedge_permille, 0),
+    FIELD(concurrency_max, 0),
+    FIELD(connection_age_ms, 0),
 };
 
 const uint32_t *plan_at(const struct plan *plan, const struct plan_field *field) {

@@ -92,6 +92,14 @@ struct plan {
   /* Channels: whether they know each server by an address of its own, and what they do then. */
   uint32_t knows_all;
   uint32_t balancing; /* of sure_balancing */
+  uint32_t hedge_permille;
+  uint32_t hedge_delay_ms;
+
+  /* What servers do against too much. */
+  uint32_t concurrency_max;
+  uint32_t adapts_concurrency;
+  uint32_t connection_age_ms;
+  uint32_t ping_interval_ms;
 };
 
 /* `strikes_permille`: 0 in swarm mode. */
@@ -104,7 +112,7 @@ struct plan_field {
   uint32_t least;
 };
 
-enum { PLAN_FIELD_COUNT = 34 };
+enum { PLAN_FIELD_COUNT = 37 };
 extern const struct plan_field plan_fields[PLAN_FIELD_COUNT];
 
 const uint32_t *plan_at(const struct plan *plan, const struct plan_field *field);

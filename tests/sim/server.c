@@ -39,6 +39,11 @@ void server_start(struct server_node *node) {
       .unsent_len_max = plan->unsent_len_max,
       .unsent_ms_max = 2000,
       .handshake_ms_max = 2000,
+      .concurrency_max = plan->concurrency_max,
+      .adapts_concurrency = plan->adapts_concurrency != 0,
+      .connection_age_ms_max = plan->connection_age_ms,
+      .connection_age_grace_ms = 500,
+      .ping_interval_ms_min = plan->ping_interval_ms,
   };
   struct sure_server *server = NULL;
   if (sure_server_open(&options, &server) != SURE_OK) {

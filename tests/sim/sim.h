@@ -47,6 +47,9 @@ struct process {
   X(KEY_WAITS, "waits for a key")                                                                  \
   X(COMMIT_UNHEARD, "commits unheard of")                                                          \
   X(BATCH_VOID, "void batches")                                                                    \
+  X(HEDGED, "hedged")                                                                              \
+  X(SHED, "shed")                                                                                  \
+  X(DRAINED, "asked to go elsewhere")                                                              \
   X(STORE_BUSY, "store busy")                                                                      \
   X(STORE_FULL, "store full")
 

@@ -35,6 +35,8 @@ static void cover_response(const struct heard *heard, const struct sure__frame *
     sim.coverage[is_below ? COVER_STALE_WATERMARK : COVER_STALE_RANGE]++;
   }
   sim.coverage[COVER_KEY_REUSED] += frame->response.reason == SURE_REASON_KEY_REUSED;
+  sim.coverage[COVER_SHED] +=
+      frame->response.reason == SURE_REASON_OVERLOADED && frame->response.retry_after_ms != 0;
   sim.coverage[COVER_KEY_WAITS] += frame->response.reason == SURE_REASON_IN_DOUBT;
 }
 
@@ -48,6 +50,9 @@ static void cover(const struct heard *heard, const struct sure__frame *frame) {
   } else if (frame->type == SURE__ATTACHED) {
     sim.coverage[COVER_FENCED] += frame->attached.state == SURE__ATTACHED_FENCED;
     sim.coverage[COVER_LOST] += frame->attached.state == SURE__ATTACHED_LOST;
+  } else if (frame->type == SURE__GOAWAY) {
+    sim.coverage[COVER_DRAINED] += frame->goaway.reason == SURE__GOAWAY_DRAINING ||
+                                   frame->goaway.reason == SURE__GOAWAY_MAX_AGE;
   } else if (frame->type == SURE__SETTLED) {
     sim.coverage[COVER_SETTLED_RECORD] += frame->settled.verdict == SURE__SETTLED_RECORD;
     sim.coverage[COVER_SETTLED_TOMBSTONE] += frame->settled.verdict == SURE__SETTLED_TOMBSTONE;
