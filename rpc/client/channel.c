@@ -59,6 +59,8 @@ static bool are_interceptors_valid(const struct sure_channel_options *options) {
 
 static struct sure__client_config full_config(const struct sure_channel_options *options) {
   return (struct sure__client_config){
+      .clock = sure__clock_hlc(),
+      .clock_drift_ms_max = or_default(options->clock_drift_ms_max, SURE_CLOCK_DRIFT_MS_DEFAULT),
       .accept_timeout_ms = or_default(options->accept_timeout_ms, 1000),
       .connect_timeout_ms = or_default(options->connect_timeout_ms, 20000),
       .reconnect_ms_initial = or_default(options->reconnect_ms_initial, 1000),
@@ -143,6 +145,7 @@ static void *run(void *user) {
     if (sure__channel_reap(channel)) {
       continue; /* it has unlocked: what the loop waits for may have come */
     }
+    sure__clock_look_at_wall();
     uint64_t now_ms = sure__clock_ms();
     uint64_t next_ms = sure__client_next_ms(&channel->engine);
     if (next_ms <= now_ms) {

@@ -185,6 +185,25 @@ static void on_pong(struct sure__client *client, struct sure__link *link,
   }
 }
 
+uint64_t sure__client_stamp(const struct sure__client *client, uint64_t now_ms) {
+  return client->config.clock == NULL ? 0 : sure__hlc_now(client->config.clock, now_ms);
+}
+
+static void hear_stamp(struct sure__client *client, struct sure__link *link,
+                       const struct sure__frame *frame, uint64_t now_ms) {
+  const struct sure__client_config *config = &client->config;
+  if (config->clock == NULL || (frame->flags & SURE__CONT) != 0 ||
+      sure__hlc_merge(config->clock, frame->clock, config->clock_drift_ms_max, now_ms)) {
+    return;
+  }
+  if (!link->is_clock_ahead) {
+    link->is_clock_ahead = true;
+    sure__log_queue(&client->log, SURE_LOG_WARNING,
+                    "the clock of %s is far ahead: its stamps are not believed",
+                    link->endpoint->url);
+  }
+}
+
 static const char *on_answer(struct sure__client *client, struct sure__link *link,
                              const struct sure__frame *frame, uint64_t now_ms) {
   if (link->state != SURE__LINK_ATTACHED) {
@@ -196,6 +215,7 @@ static const char *on_answer(struct sure__client *client, struct sure__link *lin
   if (frame->type == SURE__ACCEPTED) {
     return sure__client_on_accepted(client, link, frame);
   }
+  hear_stamp(client, link, frame, now_ms);
   return frame->type == SURE__RESPONSE ? sure__client_on_response(client, link, frame, now_ms)
                                        : sure__client_on_settled(client, frame, now_ms);
 }

@@ -30,6 +30,7 @@
 #include "rpc/core/buffer.h"
 #include "rpc/core/child.h"
 #include "rpc/core/frame.h"
+#include "rpc/core/hlc.h"
 #include "rpc/core/index.h"
 #include "rpc/core/list.h"
 #include "rpc/core/log.h"
@@ -60,6 +61,8 @@ struct sure__client_config {
   struct sure_retry_throttling retry_throttling;
   struct sure_outlier_detection outlier_detection;
   uint64_t random_seed;
+  struct sure__hlc *clock; /* the process's; NULL: no stamps */
+  uint32_t clock_drift_ms_max;
   bool intercepts; /* attempts wait for sure__client_let_through, and their ends are reported */
 };
 
@@ -125,7 +128,8 @@ struct sure__link {
   struct sure__timer timer; /* give up, or attach again */
   struct sure__timer keepalive;
   bool pinged;
-  bool attach_later; /* the server was BUSY or FULL: the timer sends ATTACH again */
+  bool is_clock_ahead; /* a stamp of the server was not believed, and that was said */
+  bool attach_later;   /* the server was BUSY or FULL: the timer sends ATTACH again */
   enum sure__attach_mode attach_mode;
   uint64_t attach_epoch; /* RESUME: of the session that was asked for */
   uint64_t quiet_since_ms;

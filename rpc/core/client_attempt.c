@@ -70,6 +70,7 @@ static void put_request(struct sure__client *client, const struct sure__client_c
       client, link,
       &(struct sure__frame){
           .type = SURE__REQUEST,
+          .clock = sure__client_stamp(client, now_ms),
           .sequence = sequence_of(call, link),
           .attempt = call->sent,
           .metadata = sure__client_attempt_metadata(call),
@@ -336,6 +337,7 @@ static void on_reuse(struct sure__client *client, struct sure__client_call *call
 static struct sure__answer answer_of(const struct sure__frame *frame) {
   const struct sure__result *result = &frame->response;
   return (struct sure__answer){
+      .stamp = frame->clock,
       .code = result->code,
       .reason = result->reason,
       .answered = true,

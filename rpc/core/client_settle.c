@@ -82,6 +82,7 @@ static void send_settle(struct sure__client *client, struct sure__client_call *c
   sure__client_put(client, link,
                    &(struct sure__frame){
                        .type = SURE__SETTLE,
+                       .clock = sure__client_stamp(client, now_ms),
                        .sequence = call->handle,
                        .settle = {.session = call->target.session,
                                   .target = call->target.id.sequence,
@@ -160,7 +161,8 @@ static void ask_again(struct sure__client *client, struct sure__client_call *cal
 static struct sure__answer verdict_answer(const struct sure__client_call *call,
                                           const struct sure__frame *frame) {
   const struct sure__result *result = &frame->settled.result;
-  struct sure__answer answer = {.answered = true, .settled = true, .final = true};
+  struct sure__answer answer = {
+      .answered = true, .settled = true, .final = true, .stamp = frame->clock};
   switch ((enum sure__settle_verdict)frame->settled.verdict) {
   case SURE__SETTLED_RECORD:
     answer.code = result->code;

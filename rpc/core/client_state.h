@@ -54,6 +54,7 @@ struct sure__answer {
   bool timed_out; /* the attempt took longer than it may */
   bool final;     /* nothing more can be learned: a call that is UNKNOWN is not kept */
   uint32_t retry_after_ms;
+  uint64_t stamp; /* of the server; 0: none */
   struct sure_bytes text;
   struct sure_bytes metadata; /* packed */
   struct sure_bytes reply;
@@ -250,6 +251,8 @@ const char *sure__client_on_goaway(struct sure__client *client, struct sure__lin
                                    const struct sure__frame *frame, uint64_t now_ms);
 
 /* client.c */
+/* Of what is said now; 0: none. */
+uint64_t sure__client_stamp(const struct sure__client *client, uint64_t now_ms);
 /* The shell is to look at the link. */
 void sure__client_touch(struct sure__client *client, struct sure__link *link);
 /* Appends a frame to what is to be sent. When memory is short the stream would have a hole: the

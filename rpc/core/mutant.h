@@ -28,7 +28,8 @@
   X(AT_MOST_ONCE_RETRIED, "protocol 5.1")                                                          \
   X(ATTEMPT_TAKEN_FOR_CALL_ID, "S3")                                                               \
   X(LOSER_OF_A_HEDGE_RUNS_TOO, "protocol 5.1")                                                     \
-  X(DRAIN_DROPS_WHAT_RUNS, "protocol 9.2")
+  X(DRAIN_DROPS_WHAT_RUNS, "protocol 9.2")                                                         \
+  X(STAMP_NOT_MERGED, "S25")
 
 /* Those in the SQLite store. */
 #define SURE__MUTANT_SQLITE_LIST(X)                                                                \
@@ -40,7 +41,8 @@
   X(REPLY_BEFORE_COMMIT, "S20")                                                                    \
   X(COMMIT_ERROR_IS_NOT_APPLIED, "S20")                                                            \
   X(AUTOCOMMIT_NOT_CHECKED, "S21")                                                                 \
-  X(SYNCHRONOUS_OFF, "S22")
+  X(SYNCHRONOUS_OFF, "S22")                                                                        \
+  X(CLOCK_NOT_DURABLE, "S25")
 
 /* There as well, and in handlers; looked for where all traffic goes to the bank of the examples, so
  * that nothing but what its customers are told can betray them. */

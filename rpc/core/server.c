@@ -105,9 +105,28 @@ uint64_t sure__server_next_wake(const struct sure__server *server) {
   return sure__timers_next(&server->timers);
 }
 
+uint64_t sure__server_stamp(const struct sure__server *server) {
+  return server->config.committed_clock == NULL ? 0 : atomic_load(server->config.committed_clock);
+}
+
+/* Of what was refused or broken, the stamp may be that of a run that was undone. */
+static bool is_committed(enum sure_store_verdict verdict) {
+  return verdict == SURE_STORE_RECORDED || verdict == SURE_STORE_UNRECORDED ||
+         verdict == SURE_STORE_REPLAYED || verdict == SURE_STORE_TOMBSTONE ||
+         verdict == SURE_STORE_GRANTED || verdict == SURE_STORE_DONE;
+}
+
+static void hear_commit(const struct sure__server *server, const struct sure_store_op *op) {
+  if (server->config.committed_clock != NULL && is_committed(op->verdict)) {
+    sure__stamp_raise(server->config.committed_clock, op->clock);
+    sure__hlc_follow(server->config.clock, op->clock);
+  }
+}
+
 void sure__server_store_done(struct sure__server *server, struct sure_store_op *op,
                              uint64_t now_ms) {
   sure__assert(op->verdict != SURE_STORE_PENDING && "done means decided (S7)");
+  hear_commit(server, op);
   struct sure__task *task = sure__container_of(op, struct sure__task, op);
   switch (op->kind) {
   case SURE_STORE_CALL:

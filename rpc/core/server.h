@@ -25,6 +25,7 @@
 #include "rpc/core/buffer.h"
 #include "rpc/core/frame.h"
 #include "rpc/core/gate.h"
+#include "rpc/core/hlc.h"
 #include "rpc/core/index.h"
 #include "rpc/core/list.h"
 #include "rpc/core/metadata.h"
@@ -50,6 +51,12 @@ struct sure__server_config {
   bool authenticates;      /* ATTACH waits for sure__server_authenticated */
   bool intercepts;         /* attempts wait for sure__server_arrived */
   struct sure__gate *gate; /* shared by all shards; NULL: none */
+  /* The process's clock, and the highest stamp that the server's store has committed, which is what
+   * answers carry: so that after a restart nobody hears a smaller one (S25). Both shared by all
+   * shards; NULL: no stamps. */
+  struct sure__hlc *clock;
+  _Atomic uint64_t *committed_clock;
+  uint32_t clock_drift_ms_max;
 };
 
 enum sure__peer_phase {

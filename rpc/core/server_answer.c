@@ -109,6 +109,7 @@ static void send(struct sure__server *server, struct sure__peer *peer, uint64_t 
                  uint32_t attempt, const struct answer *answer) {
   sure__peer_send(server, peer,
                   &(struct sure__frame){.type = SURE__RESPONSE,
+                                        .clock = sure__server_stamp(server),
                                         .flags = (uint16_t)answer->flags,
                                         .sequence = sequence,
                                         .attempt = attempt,

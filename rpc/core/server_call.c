@@ -112,6 +112,9 @@ void sure__server_run_done(struct sure__server *server, struct sure_call *call) 
     return;
   }
   sure__assert(call->step == SURE__CALL_RUNS && "only what was sent to run comes back");
+  if (!plan->claims && server->config.committed_clock != NULL) {
+    sure__stamp_raise(server->config.committed_clock, call->op.clock); /* nothing is to be kept */
+  }
   bool has_failed = call->op.record.code != SURE_OK &&
                     call->op.record.reason != SURE_REASON_REPLY_LOST; /* that was OK */
   bool in_doubt = plan->external && has_failed;

@@ -103,6 +103,18 @@ void sure__server_lost(struct sure__server *server, struct sure__peer *peer) {
   sure__server_leave(server, peer);
 }
 
+/* What begins a call is stamped. One whose clock is far ahead is served all the same. */
+static void hear_stamp(struct sure__server *server, const struct sure__frame *frame,
+                       uint64_t now_ms) {
+  const struct sure__server_config *config = &server->config;
+  bool is_begin = (frame->type == SURE__REQUEST && (frame->flags & SURE__CONT) == 0) ||
+                  frame->type == SURE__SETTLE;
+  if (config->clock != NULL && is_begin &&
+      !sure__hlc_merge(config->clock, frame->clock, config->clock_drift_ms_max, now_ms)) {
+    server->stats.clocks_ahead++;
+  }
+}
+
 /* Frames that need a session. */
 static void on_attached_frame(struct sure__server *server, struct sure__peer *peer,
                               const struct sure__frame *frame, uint64_t now_ms) {
@@ -110,6 +122,7 @@ static void on_attached_frame(struct sure__server *server, struct sure__peer *pe
     sure__server_protocol_error(server, peer, "a frame that needs a session before ATTACHED");
     return;
   }
+  hear_stamp(server, frame, now_ms);
   peer->ping_strikes = 0; /* it has more to say than that it is there */
   switch (frame->type) {
   case SURE__REQUEST:

@@ -17,6 +17,9 @@ enum sure__server_timer {
 bool sure__server_timer_reserve(struct sure__server *server);
 void sure__server_timer_unreserve(struct sure__server *server, struct sure__timer *timer);
 
+/* The stamp of an answer; 0: there is none. */
+uint64_t sure__server_stamp(const struct sure__server *server);
+
 /* server_peer.c */
 
 /* Queue a frame for the peer, if it is not closing; closes it when memory is short. */

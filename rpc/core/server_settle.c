@@ -10,6 +10,7 @@ static void send_settled(struct sure__server *server, struct sure__peer *peer, u
                          const struct sure_record *record) {
   sure__peer_send(server, peer,
                   &(struct sure__frame){.type = SURE__SETTLED,
+                                        .clock = sure__server_stamp(server),
                                         .flags = (uint16_t)flags,
                                         .sequence = nonce,
                                         .metadata = record->metadata,

@@ -109,6 +109,10 @@ bool sure_status_replayed(const struct sure_status *status) {
   return status->end.replayed;
 }
 
+uint64_t sure_status_stamp(const struct sure_status *status) {
+  return status->end.stamp;
+}
+
 bool sure_status_recorded(const struct sure_status *status) {
   return status->end.recorded;
 }

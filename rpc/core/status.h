@@ -14,6 +14,7 @@ struct sure__end {
   enum sure_reason reason;
   bool is_answered; /* by a server */
   uint32_t attempts;
+  uint64_t stamp;
   bool replayed;
   bool recorded;
   bool settled;

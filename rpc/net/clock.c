@@ -16,6 +16,15 @@ int64_t sure__clock_lease_ms(void) {
   return (int64_t)read_ms(CLOCK_BOOTTIME);
 }
 
+struct sure__hlc *sure__clock_hlc(void) {
+  static struct sure__hlc clock;
+  return &clock;
+}
+
+void sure__clock_look_at_wall(void) {
+  sure__hlc_set_wall(sure__clock_hlc(), sure__clock_ms(), (int64_t)read_ms(CLOCK_REALTIME));
+}
+
 int sure__condition_init(pthread_cond_t *condition) {
   pthread_condattr_t attributes;
   int error = pthread_condattr_init(&attributes);

@@ -152,6 +152,10 @@ enum sure_code sure_call_apply(struct sure_call *call, sure_apply_fn *fn, void *
   return SURE_OK;
 }
 
+uint64_t sure_call_stamp(const struct sure_call *call) {
+  return call->op.clock;
+}
+
 const struct sure_store *sure__call_store(const struct sure_call *call) {
   const struct sure__shard *shard =
       sure__container_of(call->server, const struct sure__shard, engine);

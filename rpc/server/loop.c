@@ -91,6 +91,7 @@ static void *run(void *user) {
     if (now_ms >= stall_check_ms) {
       stall_check_ms = now_ms + STALL_CHECK_MS;
       pthread_mutex_unlock(&loop->lock);
+      sure__clock_look_at_wall();
       sure__links_close_stalled(server, now_ms);
       pthread_mutex_lock(&loop->lock);
     }

@@ -1,5 +1,6 @@
 /* Threads for handlers that may take their time, and for read transactions. */
 #include "rpc/core/memory.h"
+#include "rpc/net/clock.h"
 #include "rpc/net/start.h"
 #include "rpc/server/shell.h"
 
@@ -7,6 +8,9 @@ static void run_read(void *user, void *transaction) {
   struct sure_call *call = user;
   const struct sure_store *store = sure__call_store(call);
   call->as_of_ms = store->ops->as_of_ms == NULL ? 0 : store->ops->as_of_ms(store, transaction);
+  if (store->ops->clock != NULL) {
+    sure__hlc_follow(sure__clock_hlc(), store->ops->clock(store, transaction));
+  }
   (void)sure__call_run(call, transaction); /* it can't be deferred in a transaction */
 }
 

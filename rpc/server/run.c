@@ -186,6 +186,7 @@ static bool begin_meta(struct sure_call *call) {
 static bool begin_run(struct sure_call *call) {
   call->reply = new_reply(call);
   call->child_count = 0;
+  call->op.clock = sure__hlc_now(sure__clock_hlc(), sure__clock_ms());
   atomic_store(&call->deferral, SURE__NOT_DEFERRED);
   return call->reply != NULL && begin_meta(call);
 }
@@ -283,7 +284,6 @@ static bool is_given_up(struct sure_call *call, struct sure_record *out_record) 
 bool sure__call_run_in_store(void *user, struct sure_store_op *op, void *transaction,
                              struct sure_record *out_record) {
   struct sure_call *call = user;
-  (void)op;
   if (is_given_up(call, out_record)) {
     return false;
   }
@@ -291,6 +291,7 @@ bool sure__call_run_in_store(void *user, struct sure_store_op *op, void *transac
     *out_record = call->prepared; /* the first phase was all there was */
     return !call->is_unrecorded;
   }
+  sure__hlc_follow(sure__clock_hlc(), op->clock); /* what is committed has happened before */
   if (!begin_run(call)) {
     *out_record = short_of_memory();
     return false;

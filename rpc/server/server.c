@@ -30,6 +30,7 @@ static void fill_in(struct sure_server_options *o, bool store_is_durable) {
   o->handshake_ms_max = or_default(o->handshake_ms_max, 10000);
   o->keepalive_time_ms = or_default(o->keepalive_time_ms, 20000);
   o->keepalive_timeout_ms = or_default(o->keepalive_timeout_ms, 10000);
+  o->clock_drift_ms_max = or_default(o->clock_drift_ms_max, SURE_CLOCK_DRIFT_MS_DEFAULT);
   o->ping_interval_ms_min = or_default(o->ping_interval_ms_min, 1000);
   o->connection_age_grace_ms = or_default(o->connection_age_grace_ms, 30000);
   o->session_lease_ms = or_default(o->session_lease_ms, SURE_SESSION_LEASE_MS_DEFAULT);
@@ -81,6 +82,9 @@ static bool init_shards(struct sure_server *server) {
         .sweeps = server->shard_count == 0 && !server->store->replica,
         .is_read_only = server->store->replica,
         .gate = server->is_gated ? &server->gate : NULL,
+        .clock = sure__clock_hlc(),
+        .committed_clock = &server->committed_clock,
+        .clock_drift_ms_max = o->clock_drift_ms_max,
     };
     struct sure__shard *shard = &server->shards[server->shard_count];
     shard->server = server;
@@ -144,6 +148,7 @@ enum sure_code sure_server_open(const struct sure_server_options *options,
     goto fail;
   }
   init_gate(server);
+  sure__clock_look_at_wall();
   sure__addresses_init(&server->addresses, server->options.address_connections_max,
                        server->options.address_sessions_max, server->options.session_lease_ms);
   server->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -269,6 +274,7 @@ static void add_stats(struct sure_server_stats *sum, const struct sure_server_st
   sum->replayed += part->replayed;
   sum->joined += part->joined;
   sum->shed += part->shed;
+  sum->clocks_ahead += part->clocks_ahead;
   sum->refused += part->refused;
   sum->stale += part->stale;
   sum->protocol_errors += part->protocol_errors;

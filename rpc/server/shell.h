@@ -102,6 +102,7 @@ struct sure_server {
   size_t interceptor_count;
   struct sure__gate gate; /* if is_gated */
   bool is_gated;
+  _Atomic uint64_t committed_clock;
   struct sure__shard shards[SURE__SHARD_COUNT];
   size_t shard_count; /* that are initialised */
   struct sure__writer writer;

@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "rpc/core/assert.h"
+#include "rpc/core/hlc.h"
 #include "rpc/core/memory.h"
 #include "rpc/core/mutant.h"
 
@@ -17,6 +18,10 @@
 struct sure__stored_session *sure__memory_session(const struct sure__memory *memory,
                                                   const struct sure_store_op *op) {
   return sure__stored_session_find(&memory->sessions, &op->session, op->principal);
+}
+
+void sure__memory_raise_clock(struct sure__memory *memory, uint64_t stamp) {
+  sure__stamp_raise(&memory->clock, stamp);
 }
 
 static enum sure_store_verdict attach(struct sure__memory *memory, const struct sure_store_op *op) {
@@ -160,6 +165,7 @@ static void submit(struct sure_store *store, struct sure_store_op *const *ops, s
   pthread_mutex_lock(&memory->lock);
   for (size_t i = 0; i < count; i++) {
     decide(memory, ops[i]);
+    ops[i]->clock = atomic_load(&memory->clock);
   }
   pthread_mutex_unlock(&memory->lock);
   done(user, ops, count);

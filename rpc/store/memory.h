@@ -3,6 +3,7 @@
 #define SURE_STORE_MEMORY_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "rpc/store/memory_key.h"
 
@@ -14,11 +15,14 @@ struct sure__memory {
   struct sure__stored_sessions sessions;
   struct sure__keys keys;
   struct sure__pool pool;
+  _Atomic uint64_t clock; /* the highest stamp of a run */
 };
 
 /* The session that `op` names, if it is the principal's own (S5). */
 struct sure__stored_session *sure__memory_session(const struct sure__memory *memory,
                                                   const struct sure_store_op *op);
+
+void sure__memory_raise_clock(struct sure__memory *memory, uint64_t stamp);
 
 /* The ops on calls; each is called with the lock held, sets the verdict, and returns with the lock
  * held. sure__memory_call gives it up while the handler runs. */

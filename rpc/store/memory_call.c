@@ -144,6 +144,7 @@ void sure__memory_complete(struct sure__memory *memory, struct sure_store_op *op
     op->verdict = SURE_STORE_LOST;
     return;
   }
+  sure__memory_raise_clock(memory, op->clock);
   struct sure__row *row = sure__row_find(session, op->sequence);
   if (row != NULL && row->state == SURE__ROW_INTENT) {
     (op->record_wanted ? keep : drop)(memory, session, row, op);
@@ -155,9 +156,11 @@ static bool run(struct sure__memory *memory, struct sure_store_op *op) {
   pthread_mutex_unlock(&memory->lock);
   pthread_mutex_lock(&memory->run_lock);
   op->record = (struct sure_record){0};
+  op->clock = memory->clock; /* only runs and ends of runs raise it */
   bool record_it = op->run(op->run_user, op, NULL, &op->record);
   pthread_mutex_unlock(&memory->run_lock);
   pthread_mutex_lock(&memory->lock);
+  sure__memory_raise_clock(memory, op->clock);
   return record_it || op->record.code == SURE_OK;
 }
 

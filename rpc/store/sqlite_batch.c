@@ -108,6 +108,38 @@ static bool mark(struct sure__sqlite *store) {
   return sure__sqlite_run(store, statement) && sqlite3_changes64(store->database) == 1;
 }
 
+/* The highest stamp that anybody has committed; of the transaction from here on. */
+static bool read_clock(struct sure__sqlite *store) {
+  bool row;
+  sqlite3_stmt *statement = sure__sqlite_use(store, SURE__SQL_CLOCK_READ);
+  if (!sure__sqlite_step(store, statement, &row)) {
+    return false;
+  }
+  store->clock = row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
+  store->clock_before = store->clock;
+  sqlite3_reset(statement);
+  return true;
+}
+
+static bool write_clock(struct sure__sqlite *store) {
+  if (store->clock == store->clock_before || SURE__MUTANT(CLOCK_NOT_DURABLE)) {
+    return true;
+  }
+  sqlite3_stmt *statement = sure__sqlite_use(store, SURE__SQL_CLOCK_WRITE);
+  sure__sqlite_bind_int(store, statement, 1, (int64_t)store->clock);
+  return sure__sqlite_run(store, statement);
+}
+
+/* A run raises it, in a transaction or outside; other ops only hear of it. */
+static bool decide_in_time(struct sure__sqlite *store, struct sure_store_op *op) {
+  if (op->kind != SURE_STORE_COMPLETE) {
+    op->clock = store->clock;
+  }
+  bool ok = decide(store, op);
+  store->clock = op->clock > store->clock ? op->clock : store->clock;
+  return ok;
+}
+
 static bool reconnect(struct sure__sqlite *store) {
   sure__sqlite_finalize(store);
   sure__sqlite_disconnect(store->database);
@@ -162,7 +194,7 @@ static enum outcome commit(struct sure__sqlite *store) {
 /* The transaction's number is written unless it changes nothing, as when all are replays. */
 static bool finish(struct sure__sqlite *store, int64_t changes_before) {
   bool wrote = sqlite3_total_changes64(store->database) != changes_before || store->ran;
-  return sure__sqlite_sessions_flush(store) && (!wrote || mark(store));
+  return sure__sqlite_sessions_flush(store) && write_clock(store) && (!wrote || mark(store));
 }
 
 static enum outcome attempt(struct sure__sqlite *store, struct sure_store_op *const *ops,
@@ -175,13 +207,16 @@ static enum outcome attempt(struct sure__sqlite *store, struct sure_store_op *co
     return is_held(store->error) ? HELD : VOID;
   }
   int64_t changes_before = sqlite3_total_changes64(store->database);
-  bool ok = true;
+  bool ok = read_clock(store);
   for (size_t i = 0; ok && i < count; i++) {
-    ok = decide(store, ops[i]);
+    ok = decide_in_time(store, ops[i]);
   }
   if (!ok || !finish(store, changes_before)) {
     roll_back(store);
     return VOID;
+  }
+  for (size_t i = 0; i < count; i++) {
+    ops[i]->clock = store->clock;
   }
   enum outcome outcome = commit(store);
   if (!SURE__MUTANT(SESSION_KEPT_AFTER_COMMIT)) {

@@ -232,6 +232,12 @@ static enum sure_code read_store(struct sure_store *base, sure_store_read_fn *fn
   return sure__sqlite_readers_run(&((struct sure__sqlite *)base)->readers, fn, user);
 }
 
+uint64_t sure__sqlite_read_clock(const struct sure_store *base, void *transaction) {
+  (void)base;
+  return (uint64_t)sure__sqlite_ask(transaction,
+                                    "SELECT value FROM sure_meta WHERE name = 'clock_last'", 0);
+}
+
 static void free_store(struct sure_store *base) {
   struct sure__sqlite *store = (struct sure__sqlite *)base;
   sure__sqlite_readers_fini(&store->readers);
@@ -246,6 +252,7 @@ const struct sure_store_ops sure__sqlite_ops = {.version = SURE_STORE_VERSION,
                                                 .name = "sqlite",
                                                 .submit = sure__sqlite_submit,
                                                 .read = read_store,
+                                                .clock = sure__sqlite_read_clock,
                                                 .free = free_store};
 
 static char *copy_text(const char *text) {

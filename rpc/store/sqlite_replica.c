@@ -91,6 +91,7 @@ const struct sure_store_ops sure__sqlite_replica_ops = {.version = SURE_STORE_VE
                                                         .submit = submit,
                                                         .read = read_replica,
                                                         .as_of_ms = as_of_ms,
+                                                        .clock = sure__sqlite_read_clock,
                                                         .free = free_replica};
 
 /* ---- opening ---- */

@@ -13,7 +13,7 @@
 
 static const char tables[] =
     "CREATE TABLE sure_meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
-    "INSERT INTO sure_meta VALUES ('server_epoch', 0), ('clock_high_ms', 0), ('session_count', 0);"
+    "INSERT INTO sure_meta VALUES ('server_epoch', 0), ('clock_last', 0), ('session_count', 0);"
     "CREATE TABLE sure_owners (epoch INTEGER PRIMARY KEY, batch INTEGER NOT NULL);"
     "CREATE TABLE sure_sessions ("
     " handle INTEGER PRIMARY KEY,"
@@ -133,6 +133,9 @@ static const char *const upgrades[] = {
     "ALTER TABLE sure_calls ADD COLUMN metadata BLOB NOT NULL DEFAULT x'';"
     "ALTER TABLE sure_keys ADD COLUMN metadata BLOB NOT NULL DEFAULT x'';"
     "UPDATE sure_meta SET value = 2 WHERE name = 'schema_version';",
+    /* 3: the highest stamp of the hybrid logical clock */
+    "UPDATE sure_meta SET name = 'clock_last' WHERE name = 'clock_high_ms';"
+    "UPDATE sure_meta SET value = 3 WHERE name = 'schema_version';",
 };
 
 static enum sure_code upgrade(sqlite3 *database, const char **out_message) {

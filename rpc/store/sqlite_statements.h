@@ -12,6 +12,9 @@ X(ROLLBACK_TO, "ROLLBACK TO sure_call")
 X(BATCH_READ, "SELECT batch FROM sure_owners WHERE epoch = ?1")
 X(BATCH_MARK, "UPDATE sure_owners SET batch = ?2 WHERE epoch = ?1")
 
+X(CLOCK_READ, "SELECT value FROM sure_meta WHERE name = 'clock_last'")
+X(CLOCK_WRITE, "UPDATE sure_meta SET value = ?1 WHERE name = 'clock_last'")
+
 X(SESSION_FIND, "SELECT handle, principal, fenced, stamp_ms, watermark, ranges, row_count,"
                 " intent_count FROM sure_sessions WHERE id = ?1")
 X(SESSION_INSERT, "INSERT OR IGNORE INTO sure_sessions (id, principal, stamp_ms)"

@@ -93,13 +93,15 @@ struct sure__sqlite {
   enum sure__sqlite_guard guard;
   struct sure__index sessions; /* of this batch, by id */
   struct sure__list session_list;
-  int64_t epoch;     /* names this process among the owners of intents */
-  int64_t batch;     /* the number of the transaction, in sure_owners */
-  int error;         /* SQLite's code that voids the transaction, or SQLITE_OK */
-  bool handler_left; /* a handler has ended the transaction */
-  bool ran;          /* a handler ran in this transaction */
-  bool is_opening;   /* it may wait longer for other processes */
-  bool broken;       /* nothing is known any more: every op fails */
+  int64_t epoch;         /* names this process among the owners of intents */
+  int64_t batch;         /* the number of the transaction, in sure_owners */
+  uint64_t clock;        /* the highest stamp, in this transaction */
+  uint64_t clock_before; /* the same as it found it */
+  int error;             /* SQLite's code that voids the transaction, or SQLITE_OK */
+  bool handler_left;     /* a handler has ended the transaction */
+  bool ran;              /* a handler ran in this transaction */
+  bool is_opening;       /* it may wait longer for other processes */
+  bool broken;           /* nothing is known any more: every op fails */
   struct sure__sqlite_readers readers;
 };
 
@@ -114,6 +116,8 @@ enum sure_code sure__sqlite_say_error(struct sure__sqlite_reason reason, const c
 /* sqlite_open */
 /* A connection with the pragmas of all; `user` is the store. */
 int sure__sqlite_connect(const void *user, sqlite3 **out_database);
+/* The highest stamp of a snapshot: sure_store_ops.clock. */
+uint64_t sure__sqlite_read_clock(const struct sure_store *base, void *transaction);
 /* The path as a URI that opens the file without locks and without touching anything. NULL when
  * memory is short; sure__free. */
 char *sure__sqlite_immutable_uri(const char *path);
@@ -127,7 +131,7 @@ void sure__sqlite_log(const struct sure__sqlite *store, enum sure_log_level leve
 /* What a copy for replicas has instead, so that no server takes it for the store itself, which has
  * records that are not in it. */
 #define SURE__SQLITE_COPY_APPLICATION_ID 0x53757263 /* "Surc" */
-#define SURE__SQLITE_SCHEMA_VERSION      2
+#define SURE__SQLITE_SCHEMA_VERSION      3
 /* Inside a transaction: makes the tables if the database is empty. Refuses another program's
  * database or a newer schema with a static `*out_message`. */
 enum sure_code sure__sqlite_schema_ensure(sqlite3 *database, bool *out_is_new,

@@ -25,6 +25,14 @@ struct task {
 
 static struct task *tasks;
 
+/* Whoever is told of an effect knows that it comes before all that he does from now on. */
+static void learn_of(const struct task *task, const struct answer *answer) {
+  uint64_t stamp = answer->code == SURE_OK ? model_effect_stamp(task->deed, answer) : 0;
+  if (stamp > task->errand.node->known_stamp) {
+    task->errand.node->known_stamp = stamp;
+  }
+}
+
 static void task_ended(struct errand *errand, const struct sure__client_call *done);
 
 static struct task *task_new(struct client_node *node, enum task_kind kind, struct deed *deed) {
@@ -68,6 +76,9 @@ static struct sure__refusal make(struct task *task, uint32_t timeout_ms) {
   fill_in(call, task);
   call->timeout_ms = timeout_ms;
   call->settle_id = task->id;
+  if (task->kind == TASK_CALL && task->deed != NULL && task->deed->effect_count == 0) {
+    task->deed->after = task->errand.node->known_stamp;
+  }
   bool is_settle = task->kind == TASK_SETTLE || task->kind == TASK_SETTLE_KEY;
   return errand_make(&task->errand, call, is_settle);
 }
@@ -273,6 +284,7 @@ static struct answer answer_of(const struct task *task, const struct sure__clien
       .is_key_only = task->kind == TASK_SETTLE_KEY,
       .attempts = end->attempts,
       .reply_hash = bank_hash(end->reply),
+      .stamp = end->stamp,
   };
   if (end->id.epoch != 0) {
     const struct known_session *known = &node->sessions[end->id.epoch];
@@ -317,6 +329,7 @@ static void task_ended(struct errand *errand, const struct sure__client_call *do
   struct answer answer = answer_of(task, done);
   if (!answer.is_key_only || !task->deed->is_contested) {
     model_check_answer(task->deed, &answer); /* else it may be about the other one */
+    learn_of(task, &answer);
   }
   if (task->kind == TASK_CALL) {
     react(task, done);

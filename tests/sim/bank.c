@@ -63,8 +63,11 @@ static enum sure_code perform(const uint64_t *store_number, struct sure_call *ca
     sim.coverage[COVER_BATCH_VOID]++;
     ledger_leave(call->transaction);
   }
-  struct origin origin = {.session = call->op.session, .sequence = call->op.sequence};
-  model_apply(deed, &origin, *store_number, hash_reply(reply));
+  struct effect effect = {.origin = {call->op.session, call->op.sequence},
+                          .store = *store_number,
+                          .reply_hash = hash_reply(reply),
+                          .stamp = sure_call_stamp(call)};
+  model_apply(deed, &effect);
   return SURE_OK;
 }
 

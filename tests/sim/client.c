@@ -228,8 +228,12 @@ void client_start(struct client_node *node) {
   sim_trace("client %u starts", node->number);
   struct process *before = process_enter(&node->process);
   node->engine = sure__alloc(sizeof *node->engine);
+  node->known_stamp = 0;
   node->armed_ms = SURE__TIME_NEVER;
+  sure__clock_look_at_wall();
   struct sure__client_config config = {
+      .clock = sure__clock_hlc(),
+      .clock_drift_ms_max = CLOCK_DRIFT_MS_MAX,
       .accept_timeout_ms = sim.plan.accept_timeout_ms,
       .connect_timeout_ms = 3000,
       .reconnect_ms_initial = 20,

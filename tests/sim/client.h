@@ -20,7 +20,8 @@ struct client_node {
   struct process process;
   struct sure__client *engine; /* NULL: it is down */
   uint64_t armed_ms;
-  uint64_t store; /* that the last connection went to */
+  uint64_t store;       /* that the last connection went to */
+  uint64_t known_stamp; /* the highest of an effect that the application was told of */
   struct known_session sessions[EPOCHS_MAX];
 };
 

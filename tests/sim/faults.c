@@ -2,6 +2,7 @@
 #include "tests/sim/faults.h"
 
 #include "rpc/core/memory.h"
+#include "rpc/net/clock.h"
 #include "tests/sim/client.h"
 #include "tests/sim/network.h"
 #include "tests/sim/server.h"
@@ -118,6 +119,9 @@ static void skew_clock(void) {
   for (unsigned i = 0; i < sim.plan.server_count; i++) {
     if (servers[i].store == node->store || sim.plan.store_mode == STORE_SQLITE) {
       servers[i].process.wall_skew_ms = (int64_t)skew_ms - (int64_t)sim.plan.skew_ms;
+      struct process *before = process_enter(&servers[i].process);
+      sure__clock_look_at_wall();
+      process_enter(before);
     }
   }
   sim_trouble("the wall clock of server %u is off by %lld", node->number,

@@ -27,6 +27,8 @@ static struct staged staged[STAGED_MAX];
 static size_t staged_count;
 static const void *staging; /* what a run that is going on belongs to; NULL: there is none */
 static uint64_t effect_count;
+static uint64_t last_store; /* that an effect was in, and its stamp */
+static uint64_t last_stamp;
 
 static void *grow(void *array, size_t count, size_t size) {
   if ((count & (count - 1)) != 0) {
@@ -82,8 +84,29 @@ static void check_effect(const struct deed *deed, const struct effect *effect) {
   }
 }
 
+/* Within a store, effects have stamps in their order, whatever happens to clocks and servers; so
+ * have effects of which one was known to those who wanted the other, as long as no clock is so far
+ * ahead that it is not believed (S25). */
+static void check_stamp(const struct deed *deed, const struct effect *effect) {
+  if (deed->method->semantics != SURE_EXACTLY_ONCE) {
+    return;
+  }
+  if (effect->store == last_store && effect->stamp <= last_stamp) {
+    sim_fail("the clock went back: deed %llu has a stamp below that of the effect before it",
+             (unsigned long long)deed->number);
+  }
+  last_store = effect->store;
+  last_stamp = effect->stamp;
+  bool are_believed = sim.plan.skew_every_ms == 0 || 2 * sim.plan.skew_ms < CLOCK_DRIFT_MS_MAX;
+  if (are_believed && !deed->is_keyed && effect->stamp <= deed->after) {
+    sim_fail("deed %llu has a stamp below that of an effect that came before it",
+             (unsigned long long)deed->number);
+  }
+}
+
 static void take_effect(struct deed *deed, const struct effect *effect) {
   check_effect(deed, effect);
+  check_stamp(deed, effect);
   if (deed->effect_count < EFFECTS_KEPT) {
     deed->effects[deed->effect_count] = *effect;
   } else if (deed->is_keyed) {
@@ -105,13 +128,11 @@ static void drop_staged(const void *owner) {
   staged_count = kept;
 }
 
-void model_apply(struct deed *deed, const struct origin *origin, uint64_t store,
-                 uint64_t reply_hash) {
-  struct effect effect = {.origin = *origin, .store = store, .reply_hash = reply_hash};
+void model_apply(struct deed *deed, const struct effect *effect) {
   if (staging == NULL) {
-    take_effect(deed, &effect);
+    take_effect(deed, effect);
   } else if (staged_count < STAGED_MAX) {
-    staged[staged_count++] = (struct staged){staging, deed, effect};
+    staged[staged_count++] = (struct staged){staging, deed, *effect};
   } else {
     sim_fail("more effects in one transaction than the model has room for");
   }
@@ -166,9 +187,17 @@ static void check_ok(const struct deed *deed, const struct answer *answer) {
   } else if (!may_repeat(deed) && effect->reply_hash != answer->reply_hash) {
     sim_fail("deed %llu was answered with another reply than its run gave", number);
   }
+  if (effect != NULL && !may_repeat(deed) && answer->stamp < effect->stamp) {
+    sim_fail("deed %llu was answered with a stamp below that of its effect", number);
+  }
   if (answer->outcome != SURE_APPLIED) {
     sim_fail("deed %llu is OK and its outcome is %s", number, sure_outcome_name(answer->outcome));
   }
+}
+
+uint64_t model_effect_stamp(const struct deed *deed, const struct answer *answer) {
+  const struct effect *effect = find_effect(deed, answer);
+  return effect == NULL ? 0 : effect->stamp;
 }
 
 static void promise(struct deed *deed, const struct answer *answer) {
@@ -254,6 +283,8 @@ void model_check_end(void) {
 }
 
 void model_clear(void) {
+  last_store = 0;
+  last_stamp = 0;
   for (size_t i = 0; i < deed_count; i++) {
     free(deeds[i]);
   }

@@ -25,6 +25,7 @@ struct effect {
   struct origin origin;
   uint64_t store; /* the life of the store that it is in; each volatile one has a number */
   uint64_t reply_hash;
+  uint64_t stamp;
 };
 
 struct deed {
@@ -35,6 +36,7 @@ struct deed {
   char key[24];
   uint32_t padding_len;
   uint32_t reply_len;
+  uint64_t after; /* whoever wanted it knew of an effect with this stamp */
   unsigned effect_count;
   struct effect effects[EFFECTS_KEPT];
   uint64_t never_in_store; /* a final word said that it is not applied in this store; 0: none */
@@ -47,8 +49,7 @@ struct deed *model_deed(uint64_t number);
 uint64_t model_effect_count(void);
 
 /* A handler did it. In a transaction, the effect counts from the commit on. */
-void model_apply(struct deed *deed, const struct origin *origin, uint64_t store,
-                 uint64_t reply_hash);
+void model_apply(struct deed *deed, const struct effect *effect);
 /* Inside a transaction: from begin to end, effects are kept apart under the name of what they
  * belong to, until it is known what became of it. A run that begins anew has undone the one before.
  */
@@ -70,9 +71,12 @@ struct answer {
   struct origin origin; /* sequence 0: none */
   uint64_t store;       /* 0: unknown */
   uint64_t reply_hash;  /* with SURE_OK */
+  uint64_t stamp;       /* of the answer */
 };
 
 void model_check_answer(struct deed *deed, const struct answer *answer);
+/* The stamp of the effect that the answer is about; 0: there is none. */
+uint64_t model_effect_stamp(const struct deed *deed, const struct answer *answer);
 /* At the end of a run: promises about the future were kept. */
 void model_check_end(void);
 void model_clear(void);

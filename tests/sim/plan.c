@@ -39,7 +39,7 @@ static void plan_processes(struct plan *plan) {
   plan->pause_every_ms = perhaps(500, 5000);
   plan->pause_ms = between(1, 3000);
   plan->skew_every_ms = perhaps(500, 5000);
-  plan->skew_ms = between(1, 20000);
+  plan->skew_ms = chance_below(2) == 0 ? between(1, 200) : between(1, 20000);
 }
 
 static void plan_store(struct plan *plan) {

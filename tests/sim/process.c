@@ -74,6 +74,7 @@ struct process *process_enter(struct process *process) {
 void process_end(struct process *process) {
   process->life++;
   process->paused_until_ms = 0;
+  process->clock = (struct sure__hlc){0};
   struct block *next = process->blocks;
   process->blocks = NULL;
   while (next != NULL) {

@@ -22,6 +22,15 @@ int64_t sure__clock_lease_ms(void) {
   return WALL_START_MS + (int64_t)sim.now_ms + skew_ms;
 }
 
+struct sure__hlc *sure__clock_hlc(void) {
+  static struct sure__hlc nobodys;
+  return sim.current == NULL ? &nobodys : &sim.current->clock;
+}
+
+void sure__clock_look_at_wall(void) {
+  sure__hlc_set_wall(sure__clock_hlc(), sure__clock_ms(), sure__clock_lease_ms());
+}
+
 int sure__condition_init(pthread_cond_t *condition) {
   return pthread_cond_init(condition, NULL);
 }

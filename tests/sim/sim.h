@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <sure/base.h>
 
+#include "rpc/core/hlc.h"
 #include "tests/sim/plan.h"
 
 enum { SERVERS_MAX = 3, CLIENTS_MAX = 5, CUSTOMERS_MAX = 6 };
@@ -30,7 +31,11 @@ struct process {
   struct block *blocks;
   uint64_t paused_until_ms;
   int64_t wall_skew_ms;
+  struct sure__hlc clock;
 };
+
+/* Of stamps. Clocks are set wrong by more than that now and then. */
+enum { CLOCK_DRIFT_MS_MAX = 500 };
 
 /* Places that a run must have been to, or it has shown little. */
 #define COVERAGE_LIST(X)                                                                           \

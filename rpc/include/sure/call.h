@@ -5,6 +5,7 @@
 #ifndef SURE_CALL_H
 #define SURE_CALL_H
 
+#include <sure/clock.h>
 #include <sure/metadata.h>
 #include <sure/method.h>
 #include <sure/status.h>
@@ -68,6 +69,11 @@ SURE_API uint32_t sure_call_attempt(const struct sure_call *call);
 SURE_API struct sure_bytes sure_call_principal(const struct sure_call *call);
 /* The table of the method being served. */
 SURE_API const struct sure_method *sure_call_method(const struct sure_call *call);
+/* When this run of the handler began, by the hybrid logical clock (sure/clock.h): later than the
+ * request, and than every effect that the handler can see. It is kept with the effect, and no run
+ * that sees that has a smaller one, in whatever process, before or after a restart. A handler that
+ * runs again has a later one. */
+SURE_API uint64_t sure_call_stamp(const struct sure_call *call);
 /* The call's idempotency key: the application's own or derived from a parent call; empty if there
  * is neither. */
 SURE_API struct sure_bytes sure_call_key(const struct sure_call *call);

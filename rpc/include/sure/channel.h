@@ -52,6 +52,8 @@ struct sure_channel_options {
                                     acknowledgment along for so long: 50 */
   uint32_t message_len_max;      /* largest request or reply, bytes: 4 MiB */
   uint32_t unresolved_calls_max; /* 1024 */
+  uint32_t clock_drift_ms_max;   /* stamps of servers that are further ahead of this machine's clock
+                                    are not believed (S25): 500 */
   enum sure_balancing balancing;
   struct sure_retry_budget retry_budget;
   struct sure_retry_throttling retry_throttling;

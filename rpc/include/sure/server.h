@@ -51,8 +51,10 @@ struct sure_server_options {
   uint32_t address_connections_max; /* from one IP address; further ones are closed at once: no
                                        limit but connection_count_max */
   uint32_t address_sessions_max;    /* that one IP address may open in session_lease_ms: no limit */
-  uint32_t session_lease_ms;        /* a session nobody is attached to is fenced after: 60 000 */
-  uint32_t session_retention_ms;    /* a fenced one is forgotten after: 24 h, memory 10 min */
+  uint32_t clock_drift_ms_max;   /* stamps of clients that are further ahead of this machine's clock
+                                  are not believed (S25): 500 */
+  uint32_t session_lease_ms;     /* a session nobody is attached to is fenced after: 60 000 */
+  uint32_t session_retention_ms; /* a fenced one is forgotten after: 24 h, memory 10 min */
 };
 
 /* Create a server. Does not listen yet: register services first. On SURE_OK the caller owns
@@ -166,6 +168,7 @@ struct sure_server_stats {
   uint64_t stale;             /* attempts below the watermark or in the acked ranges */
   uint64_t batches;           /* submitted to the store */
   uint64_t protocol_errors;   /* connections closed for breaking the protocol */
+  uint64_t clocks_ahead;      /* requests whose stamp was not believed (S25) */
   uint64_t shed;              /* attempts refused because too many calls were at work */
   uint64_t at_work;           /* calls, now; 0 without concurrency_max or adapts_concurrency */
   uint64_t concurrency_limit; /* how many there may be, now; 0 the same */

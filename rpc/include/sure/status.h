@@ -131,6 +131,9 @@ SURE_API bool sure_status_recorded(const struct sure_status *status);
 /* The answer came from SETTLE and not from an attempt. */
 SURE_API bool sure_status_settled(const struct sure_status *status);
 SURE_API struct sure_call_id sure_status_call_id(const struct sure_status *status);
+/* The answer's stamp by the hybrid logical clock (sure/clock.h): later than the effect of the call,
+ * and than all that its reply shows. 0: no server has answered. */
+SURE_API uint64_t sure_status_stamp(const struct sure_status *status);
 /* Where the status arose. */
 SURE_API enum sure_origin sure_status_origin(const struct sure_status *status);
 /* The address of the endpoint that the last attempt of a failed call went to; empty when it went to

@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-#define SURE_STORE_VERSION 1
+#define SURE_STORE_VERSION 2
 
 /* Records that a volatile store keeps for one session before it refuses new calls, and the bytes
  * for all sessions together. No unacknowledged record is ever evicted. */
@@ -152,6 +152,12 @@ struct sure_store_op {
   struct sure_record record;
   uint64_t swept_count; /* SWEEP: sessions fenced or forgotten */
 
+  /* Stamps of the hybrid logical clock (sure/clock.h). Before `run` the store puts the highest one
+   * here that is committed, by whomever; `run` puts its own in place, and the store keeps the
+   * highest with the effect, in one transaction. COMPLETE brings that of its run. When the op is
+   * decided: the highest that is committed. */
+  uint64_t clock;
+
   /* Memory for what the store returns and `run` makes; lives as long as the op. */
   void *(*alloc)(void *alloc_user, size_t size);
   void *alloc_user;
@@ -201,6 +207,10 @@ struct sure_store_ops {
   /* When what the snapshot `transaction` shows was the original's, in Unix milliseconds. NULL in a
    * store that is the original. */
   int64_t (*as_of_ms)(const struct sure_store *store, void *transaction);
+
+  /* The highest stamp of what the snapshot `transaction` shows. NULL in a store without
+   * transactions of its own. */
+  uint64_t (*clock)(const struct sure_store *store, void *transaction);
 
   /* No submit or read may be running. */
   void (*free)(struct sure_store *store);

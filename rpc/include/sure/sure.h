@@ -5,6 +5,7 @@
 #include <sure/base.h>
 #include <sure/call.h>
 #include <sure/channel.h>
+#include <sure/clock.h>
 #include <sure/log.h>
 #include <sure/metadata.h>
 #include <sure/method.h>
