@@ -149,10 +149,12 @@ int client_print_entry(const struct client *client, const Bank__V1__Entry *entry
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &utc);
   }
   if (client->json) {
-    print_json(json_pack("{s:I, s:s, s:s, s:s, s:o, s:s}", "booking", (json_int_t)entry->booking,
-                         "kind", kind_name(entry->kind), "payment_id", entry->payment_id,
-                         "counterparty", entry->counterparty, "amount", money_json(amount),
-                         "booked_at", when));
+    char stamp[SURE_STAMP_TEXT_SIZE];
+    print_json(json_pack("{s:I, s:s, s:s, s:s, s:o, s:s, s:s}", "booking",
+                         (json_int_t)entry->booking, "kind", kind_name(entry->kind), "payment_id",
+                         entry->payment_id, "counterparty", entry->counterparty, "amount",
+                         money_json(amount), "booked_at", when, "stamp",
+                         sure_stamp_text(entry->stamp, stamp, sizeof stamp)));
   } else {
     printf("%s  %8" PRId64 "  %-8s  %20s  %s  %s\n", when, entry->booking, kind_name(entry->kind),
            money_text(amount, text), entry->counterparty, entry->payment_id);

@@ -64,7 +64,8 @@ static enum sure_code open_account(void *user, struct sure_call *call,
   const struct ledger_opening opening = {.payment_id = request->payment_id,
                                          .account = request->account,
                                          .deposit = read_money(request->deposit),
-                                         .overdraft_limit = request->overdraft_limit};
+                                         .overdraft_limit = request->overdraft_limit,
+                                         .stamp = sure_call_stamp(call)};
   struct ledger_receipt receipt;
   struct ledger_reason why;
   enum sure_code code = ledger_open_account(sure_call_sqlite(call), &opening, &receipt, &why);
@@ -76,7 +77,8 @@ static enum sure_code charge(void *user, struct sure_call *call,
   (void)user;
   const struct ledger_payment payment = {.payment_id = request->payment_id,
                                          .from = request->account,
-                                         .amount = read_money(request->amount)};
+                                         .amount = read_money(request->amount),
+                                         .stamp = sure_call_stamp(call)};
   struct ledger_receipt receipt;
   struct ledger_reason why;
   enum sure_code code = ledger_charge(sure_call_sqlite(call), &payment, &receipt, &why);
@@ -89,7 +91,8 @@ static enum sure_code transfer(void *user, struct sure_call *call,
   const struct ledger_payment payment = {.payment_id = request->payment_id,
                                          .from = request->from_account,
                                          .to = request->to_account,
-                                         .amount = read_money(request->amount)};
+                                         .amount = read_money(request->amount),
+                                         .stamp = sure_call_stamp(call)};
   struct ledger_receipt receipt;
   struct ledger_reason why;
   enum sure_code code = ledger_transfer(sure_call_sqlite(call), &payment, &receipt, &why);
@@ -101,7 +104,8 @@ static enum sure_code refund(void *user, struct sure_call *call,
   (void)user;
   const struct ledger_refund refund_of = {.payment_id = request->payment_id,
                                           .charge_payment_id = request->charge_payment_id,
-                                          .amount = read_money(request->amount)};
+                                          .amount = read_money(request->amount),
+                                          .stamp = sure_call_stamp(call)};
   struct ledger_receipt receipt;
   struct ledger_reason why;
   enum sure_code code = ledger_refund(sure_call_sqlite(call), &refund_of, &receipt, &why);
@@ -162,6 +166,7 @@ static bool add_entry(void *user, const struct ledger_entry *entry) {
   message->counterparty = sure_call_strdup(page->call, entry->counterparty);
   message->amount = make_money(page->call, entry->minor_units, entry->currency);
   message->booked_at = entry->booked_at;
+  message->stamp = entry->stamp;
   page->entries[page->count++] = message;
   return message->payment_id && message->counterparty && message->amount;
 }

@@ -39,6 +39,7 @@ struct posting {
   const char *customer; /* `from` or `to`: whose receipt it is */
   struct money amount;
   int64_t refunds; /* 0: no refund */
+  uint64_t stamp;
 };
 
 static enum sure_code check_currency(const char *name, const struct ledger_account *account,
@@ -79,7 +80,7 @@ static enum sure_code insert_transfer(sqlite3 *database, const struct posting *p
                                       struct ledger_reason *why) {
   sqlite3_stmt *statement = statement_get(
       database, "INSERT INTO transfers (kind, payment_id, from_account, to_account, amount,"
-                " currency, refunds) VALUES (?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0))");
+                " currency, refunds, stamp) VALUES (?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, 0), ?8)");
   if (!statement) {
     return ledger_broken(database, why);
   }
@@ -89,7 +90,8 @@ static enum sure_code insert_transfer(sqlite3 *database, const struct posting *p
                statement_bind_text(statement, 4, posting->to) |
                sqlite3_bind_int64(statement, 5, posting->amount.minor_units) |
                statement_bind_text(statement, 6, posting->amount.currency) |
-               sqlite3_bind_int64(statement, 7, posting->refunds);
+               sqlite3_bind_int64(statement, 7, posting->refunds) |
+               sqlite3_bind_int64(statement, 8, (int64_t)posting->stamp);
   return run(database, statement, failed, why);
 }
 
@@ -203,7 +205,8 @@ enum sure_code ledger_open_account(sqlite3 *database, const struct ledger_openin
                             .from = world.name,
                             .to = opening->account,
                             .customer = opening->account,
-                            .amount = opening->deposit};
+                            .amount = opening->deposit,
+                            .stamp = opening->stamp};
   return book(database, &posting, out_receipt, why);
 }
 
@@ -231,7 +234,8 @@ enum sure_code ledger_charge(sqlite3 *database, const struct ledger_payment *pay
                             .from = payment->from,
                             .to = clearing.name,
                             .customer = payment->from,
-                            .amount = payment->amount};
+                            .amount = payment->amount,
+                            .stamp = payment->stamp};
   return book(database, &posting, out_receipt, why);
 }
 
@@ -252,7 +256,8 @@ enum sure_code ledger_transfer(sqlite3 *database, const struct ledger_payment *p
                             .from = payment->from,
                             .to = payment->to,
                             .customer = payment->from,
-                            .amount = payment->amount};
+                            .amount = payment->amount,
+                            .stamp = payment->stamp};
   return book(database, &posting, out_receipt, why);
 }
 
@@ -334,6 +339,7 @@ enum sure_code ledger_refund(sqlite3 *database, const struct ledger_refund *refu
                             .to = charge.account,
                             .customer = charge.account,
                             .amount = refund->amount,
-                            .refunds = charge.booking};
+                            .refunds = charge.booking,
+                            .stamp = refund->stamp};
   return book(database, &posting, out_receipt, why);
 }

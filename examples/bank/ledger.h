@@ -36,6 +36,7 @@ struct ledger_opening {
   const char *account;
   struct money deposit; /* 0 or more */
   int64_t overdraft_limit;
+  uint64_t stamp; /* of the hybrid logical clock; 0: none */
 };
 
 /* ALREADY_EXISTS: an account of this name. */
@@ -47,6 +48,7 @@ struct ledger_payment {
   const char *from;
   const char *to; /* ledger_transfer only */
   struct money amount;
+  uint64_t stamp;
 };
 
 /* Take an amount for a merchant. NOT_FOUND: no such account. FAILED_PRECONDITION: another currency,
@@ -62,6 +64,7 @@ struct ledger_refund {
   const char *payment_id;
   const char *charge_payment_id;
   struct money amount;
+  uint64_t stamp;
 };
 
 /* Give back a charge or a part of it. NOT_FOUND: no such charge. FAILED_PRECONDITION: more than is
@@ -87,6 +90,7 @@ struct ledger_entry {
   int64_t minor_units; /* negative: given */
   const char *currency;
   int64_t booked_at;
+  uint64_t stamp;
 };
 
 /* Takes one entry; false ends the listing with SURE_RESOURCE_EXHAUSTED. */

@@ -38,7 +38,8 @@ static struct ledger_entry read_entry(sqlite3_stmt *row) {
                                .counterparty = (const char *)sqlite3_column_text(row, 3),
                                .minor_units = sqlite3_column_int64(row, 4),
                                .currency = (const char *)sqlite3_column_text(row, 5),
-                               .booked_at = sqlite3_column_int64(row, 6)};
+                               .booked_at = sqlite3_column_int64(row, 6),
+                               .stamp = (uint64_t)sqlite3_column_int64(row, 7)};
 }
 
 enum sure_code ledger_list_entries(sqlite3 *database, const char *account, int64_t after,
@@ -50,7 +51,8 @@ enum sure_code ledger_list_entries(sqlite3 *database, const char *account, int64
     return code;
   }
   sqlite3_stmt *statement = statement_get(
-      database, "SELECT transfer, kind, payment_id, counterparty, amount, currency, booked_at"
+      database, "SELECT transfer, kind, payment_id, counterparty, amount, currency, booked_at,"
+                " stamp"
                 " FROM entries WHERE account = ?1 AND transfer > ?2 ORDER BY transfer LIMIT ?3");
   if (!statement || statement_bind_text(statement, 1, account) ||
       sqlite3_bind_int64(statement, 2, after) || sqlite3_bind_int(statement, 3, count_max)) {

@@ -73,15 +73,27 @@ static const char transfers_sql[] =
     "CREATE INDEX transfers_by_payment ON transfers (payment_id);"
     "CREATE INDEX transfers_by_giver ON transfers (from_account);"
     "CREATE INDEX transfers_by_receiver ON transfers (to_account);"
-    "CREATE INDEX transfers_by_refunded ON transfers (refunds) WHERE refunds IS NOT NULL;"
+    "CREATE INDEX transfers_by_refunded ON transfers (refunds) WHERE refunds IS NOT NULL;";
 
+/* What the second version has brought: stamps of the hybrid logical clock. Sure promises that they
+ * grow; here nobody has to believe it. 0 is none, as in bookings of the first version. */
+static const char stamps_sql[] =
+    "ALTER TABLE transfers ADD COLUMN stamp INTEGER NOT NULL DEFAULT 0"
+    "  CONSTRAINT stamp_is_no_less_than_none CHECK (stamp >= 0);"
+
+    "CREATE TRIGGER stamps_grow BEFORE INSERT ON transfers"
+    "  WHEN NEW.stamp <> 0"
+    "    AND NEW.stamp <= (SELECT stamp FROM transfers ORDER BY number DESC LIMIT 1)"
+    "  BEGIN SELECT RAISE(ABORT, 'the clock went back'); END;"
+
+    "DROP VIEW IF EXISTS entries;"
     "CREATE VIEW entries (transfer, account, counterparty, amount, currency, kind, payment_id,"
-    "                     booked_at) AS"
-    "  SELECT number, from_account, to_account, -amount, currency, kind, payment_id, booked_at"
-    "    FROM transfers"
+    "                     booked_at, stamp) AS"
+    "  SELECT number, from_account, to_account, -amount, currency, kind, payment_id, booked_at,"
+    "         stamp FROM transfers"
     "  UNION ALL"
-    "  SELECT number, to_account, from_account, amount, currency, kind, payment_id, booked_at"
-    "    FROM transfers;";
+    "  SELECT number, to_account, from_account, amount, currency, kind, payment_id, booked_at,"
+    "         stamp FROM transfers;";
 
 /* INSERT OR REPLACE removes rows without running DELETE triggers, hence the EXISTS below. */
 static const char account_triggers_sql[] =
@@ -137,12 +149,23 @@ static const char transfer_triggers_sql[] =
     "  BEGIN SELECT RAISE(ABORT, 'transfers are never removed'); END;";
 
 static enum sure_code create(sqlite3 *database, const char **out_message) {
-  const char *parts[] = {accounts_sql, transfers_sql, account_triggers_sql, transfer_triggers_sql};
+  const char *parts[] = {accounts_sql, transfers_sql, account_triggers_sql, transfer_triggers_sql,
+                         stamps_sql};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
     if (sqlite3_exec(database, parts[i], NULL, NULL, NULL) != SQLITE_OK) {
       *out_message = "the ledger's tables can't be made";
       return SURE_INTERNAL;
     }
+  }
+  return SURE_OK;
+}
+
+static enum sure_code upgrade(sqlite3 *database, const char **out_message) {
+  if (sqlite3_exec(database, stamps_sql, NULL, NULL, NULL) != SQLITE_OK ||
+      sqlite3_exec(database, "UPDATE ledger_version SET version = " VERSION_SQL, NULL, NULL,
+                   NULL) != SQLITE_OK) {
+    *out_message = "the ledger can't be brought up to date";
+    return SURE_INTERNAL;
   }
   return SURE_OK;
 }
@@ -158,6 +181,9 @@ static enum sure_code check(sqlite3 *database, const char **out_message) {
   sqlite3_finalize(statement);
   if (version == LEDGER_SCHEMA_VERSION) {
     return SURE_OK;
+  }
+  if (version == 1) {
+    return upgrade(database, out_message);
   }
   *out_message = version > LEDGER_SCHEMA_VERSION
                      ? "the ledger was made by a newer version of this program"

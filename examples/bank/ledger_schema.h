@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <sure/status.h>
 
-#define LEDGER_SCHEMA_VERSION 1
+#define LEDGER_SCHEMA_VERSION 2
 
-/* Make the tables if the file `is_new`, or check that they are those of this version. Runs inside
- * the caller's transaction.
+/* Make the tables if the file `is_new`, or bring them up to this version. Runs inside the caller's
+ * transaction.
  *
  * SURE_FAILED_PRECONDITION: the file belongs to another program, or to a newer version of this one.
  * Other codes: SQLite failed. `*out_message` is then a static text. `user` is not used; it is here

@@ -50,6 +50,55 @@ static struct sure_store_op op_complete(struct world *world, uint64_t sequence, 
   return op;
 }
 
+/* ---- the clock ---- */
+
+static uint64_t stamp_before; /* as a handler found it */
+static uint64_t stamp_given;  /* what it gives */
+
+static bool give_stamp(void *user, struct sure_store_op *op, void *transaction,
+                       struct sure_record *out_record) {
+  (void)user;
+  (void)transaction;
+  stamp_before = op->clock;
+  op->clock = stamp_given;
+  *out_record = (struct sure_record){.code = SURE_OK};
+  return true;
+}
+
+static struct sure_store_op op_stamped(struct world *world, uint64_t sequence, uint64_t stamp) {
+  struct sure_store_op op = op_call(world, SESSION_A, sequence);
+  op.run = give_stamp;
+  stamp_given = stamp;
+  return op;
+}
+
+static void the_highest_stamp_is_kept_and_told(void **state) {
+  struct world *world = *state;
+  struct sure_store_op op = answer_of(world, op_stamped(world, 1, 5000));
+  assert_int_equal(0, stamp_before);
+  assert_int_equal(5000, op.clock);
+  (void)answer_of(world, op_stamped(world, 2, 7000));
+  assert_int_equal(5000, stamp_before);
+  op = answer_of(world, op_call(world, SESSION_A, 1)); /* a replay hears of it, too */
+  assert_verdict(REPLAYED, op.verdict);
+  assert_int_equal(7000, op.clock);
+  if (factory->durable) {
+    world_reopen(world);
+    op = answer_of(world, op_attach(world, SESSION_A, 0));
+    assert_int_equal(7000, op.clock);
+  }
+}
+
+static void the_end_of_a_run_outside_raises_the_clock(void **state) {
+  struct world *world = *state;
+  assert_verdict(GRANTED, verdict_of(world, op_intent(world, 1, NULL)));
+  struct sure_store_op op = op_complete(world, 1, NULL, true);
+  op.clock = 9000;
+  assert_int_equal(9000, answer_of(world, op).clock);
+  (void)answer_of(world, op_stamped(world, 2, 9001));
+  assert_int_equal(9000, stamp_before);
+}
+
 /* ---- calls ---- */
 
 static void a_call_runs_once_and_is_replayed(void **state) {
@@ -482,6 +531,8 @@ int main(int argc, char **argv) {
   bool sqlite = argc > 1 && strcmp(argv[1], "sqlite") == 0;
   factory = sqlite ? &sqlite_factory : &memory_factory;
   const struct CMUnitTest tests[] = {
+      TEST(the_highest_stamp_is_kept_and_told),
+      TEST(the_end_of_a_run_outside_raises_the_clock),
       TEST(a_call_runs_once_and_is_replayed),
       TEST(a_duplicate_in_the_same_batch_is_replayed),
       TEST(a_failure_that_is_kept_is_replayed_without_effect),

@@ -192,6 +192,27 @@ static void ledger_of_a_newer_version_is_refused(void **state) {
   assert_string_equal(message, "the ledger was made by a newer version of this program");
 }
 
+/* As the first version made it, but for what it never had. */
+static void make_old(sqlite3 *ledger) {
+  assert_int_equal(sqlite3_exec(ledger,
+                                "DROP VIEW entries; DROP TRIGGER stamps_grow;"
+                                "ALTER TABLE transfers DROP COLUMN stamp;"
+                                "UPDATE ledger_version SET version = 1",
+                                NULL, NULL, NULL),
+                   SQLITE_OK);
+}
+
+static void ledger_of_the_first_version_goes_on_with_stamps(void **state) {
+  sqlite3 *ledger = *state;
+  const char *message = NULL;
+  assert_int_equal(fixture_charge(ledger, "p1", "alice", 100, "EUR"), SURE_OK);
+  make_old(ledger);
+  assert_int_equal(ledger_schema(NULL, ledger, false, &message), SURE_OK);
+  assert_int_equal(fixture_charge(ledger, "p2", "alice", 100, "EUR"), SURE_OK);
+  assert_int_equal(fixture_balance(ledger, "alice"), 9800);
+  fixture_assert_whole(ledger);
+}
+
 static void database_of_another_program_is_refused(void **state) {
   sqlite3 *other;
   const char *message = NULL;
@@ -223,6 +244,7 @@ int main(void) {
       LEDGER_TEST(ledger_refunds_charges_only),
       LEDGER_TEST(ledger_lists_both_sides_in_order_and_in_pages),
       LEDGER_TEST(ledger_of_a_newer_version_is_refused),
+      LEDGER_TEST(ledger_of_the_first_version_goes_on_with_stamps),
       cmocka_unit_test(database_of_another_program_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,14 @@ static void transfers_are_never_changed(void **state) {
                      "transfers are never replaced");
 }
 
+static void stamps_of_bookings_grow(void **state) {
+  static const char insert[] =
+      "INSERT INTO transfers (kind, payment_id, from_account, to_account, amount, currency, stamp)"
+      " VALUES ('charge', 'p', 'bob', 'clearing:EUR', 1, 'EUR', 1000)";
+  assert_int_equal(sqlite3_exec(*state, insert, NULL, NULL, NULL), SQLITE_OK);
+  assert_sql_refused(*state, insert, "the clock went back");
+}
+
 static void transfers_are_never_removed(void **state) {
   assert_sql_refused(*state, "DELETE FROM transfers", "transfers are never removed");
   assert_sql_refused(*state,
@@ -195,6 +203,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       LEDGER_TEST(raw_transfer_within_the_rules_is_taken),
       LEDGER_TEST(transfers_are_never_changed),
+      LEDGER_TEST(stamps_of_bookings_grow),
       LEDGER_TEST(transfers_are_never_removed),
       LEDGER_TEST(entries_are_no_table),
       LEDGER_TEST(amounts_are_positive_and_countable),

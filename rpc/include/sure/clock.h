@@ -1,5 +1,6 @@
 /* Stamps of the hybrid logical clock: close to the time of day, and ordered as causes and effects
- * are, whatever the clocks of the machines say (Kulkarni et al. 2014; docs/protocol.md, section 11).
+ * are, whatever the clocks of the machines say (Kulkarni et al. 2014; docs/protocol.md, section
+ * 11).
  *
  * If one call has ended before another is made by the same process, or by one that was told of it
  * through a call of this library, then the stamp of the first is the smaller one. Two stamps that
