@@ -19,9 +19,12 @@ start() {
   SKEW_MS=$skew_ms LD_PRELOAD=$PWD/libskew.so ./causal-server "$name" "$work/$name" \
     "ipc://$work/$name.socket" 2>/dev/null &
   servers+=($!)
+  until [[ -S $work/$name.socket ]]; do # or the first call would wait, and its time prove nothing
+    kill -0 "${servers[-1]}"
+    sleep 0.01
+  done
 }
 
-# No wait for the servers: the calls wait for them.
 start shop 0
 start office -300
 ./causal-client "ipc://$work/shop.socket" "ipc://$work/office.socket"

@@ -38,6 +38,22 @@ const struct sure__method_entry *sure__registry_find(const struct sure__registry
   return link == NULL ? NULL : sure__container_of(link, struct sure__method_entry, by_id);
 }
 
+enum sure_code sure__registry_set_reconciler(struct sure__registry *registry, const char *name,
+                                             sure_reconcile_fn *fn, void *user) {
+  struct sure__index_link *link =
+      sure__index_find(&registry->methods, XXH3_64bits(name, strlen(name)));
+  if (link == NULL) {
+    return SURE_NOT_FOUND;
+  }
+  struct sure__method_entry *entry = sure__container_of(link, struct sure__method_entry, by_id);
+  if (!entry->plan.external) {
+    return SURE_FAILED_PRECONDITION;
+  }
+  entry->reconcile = fn;
+  entry->reconcile_user = user;
+  return SURE_OK;
+}
+
 static bool plan_transaction(enum sure_semantics semantics, bool store_reads,
                              struct sure__plan *plan) {
   if (semantics == SURE_NO_SIDE_EFFECTS) {

@@ -27,6 +27,8 @@ struct sure__method_entry {
   sure_handler_fn *trampoline;
   const void *handlers;
   void *user;
+  sure_reconcile_fn *reconcile; /* NULL: none */
+  void *reconcile_user;
   struct sure__index_link by_id;
 };
 
@@ -53,6 +55,10 @@ enum sure_code sure__registry_add(struct sure__registry *registry,
                                   sure_handler_fn *const *trampolines, const void *handlers,
                                   void *user, const struct sure_store *store,
                                   const char **out_problem, const struct sure_method **out_method);
+
+/* SURE_NOT_FOUND: there is no such method. SURE_FAILED_PRECONDITION: it is not EXTERNAL. */
+enum sure_code sure__registry_set_reconciler(struct sure__registry *registry, const char *name,
+                                             sure_reconcile_fn *fn, void *user);
 
 /* Whether `name` is a service that was added, or a method of one. */
 bool sure__registry_has(const struct sure__registry *registry, const char *name);

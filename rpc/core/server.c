@@ -34,10 +34,13 @@ bool sure__server_init(struct sure__server *server, const struct sure__server_co
   sure__list_init(&server->to_ack);
   sure__list_init(&server->free_calls);
   sure__index_init(&server->sessions);
-  if (!sure__server_timer_reserve(server)) {
-    return false;
-  }
   server->sweep_timer.kind = SURE__TIMER_SWEEP;
+  server->reconcile_timer.kind = SURE__TIMER_RECONCILE;
+  for (int i = 0; i < 2; i++) {
+    if (!sure__server_timer_reserve(server)) {
+      return false;
+    }
+  }
   if (config->sweeps) {
     /* Clients of the time before this start get a whole lease to come back (S11). */
     sure__timers_set(&server->timers, &server->sweep_timer, now_ms + config->session_lease_ms);
@@ -46,7 +49,7 @@ bool sure__server_init(struct sure__server *server, const struct sure__server_co
 }
 
 void sure__server_fini(struct sure__server *server) {
-  sure__assert(server->running_count == 0 && server->task_count == 0 && "the shell has waited");
+  sure__assert(sure__server_is_idle(server) && "the shell has waited");
   sure__assert(sure__list_is_empty(&server->peers) && "every connection was reported lost");
   struct sure__list *link;
   while ((link = sure__list_pop(&server->free_calls)) != NULL) {
@@ -91,6 +94,9 @@ static void timer_fired(struct sure__server *server, struct sure__timer *timer, 
   case SURE__TIMER_SWEEP:
     sweep(server, now_ms);
     break;
+  case SURE__TIMER_RECONCILE:
+    sure__reconcile(server, now_ms);
+    break;
   }
 }
 
@@ -134,6 +140,12 @@ void sure__server_store_done(struct sure__server *server, struct sure_store_op *
   case SURE_STORE_COMPLETE:
     sure__call_store_done(server, sure__container_of(op, struct sure_call, op));
     return;
+  case SURE_STORE_RESOLVE:
+    sure__reconcile_done(server, sure__container_of(op, struct sure_call, op));
+    return;
+  case SURE_STORE_DOUBTS:
+    sure__reconcile_found(server, task);
+    break;
   case SURE_STORE_ATTACH:
     sure__handshake_answer(server, task, now_ms);
     break;
@@ -179,7 +191,8 @@ void sure__server_drain(struct sure__server *server) {
 }
 
 bool sure__server_is_idle(const struct sure__server *server) {
-  return server->arriving_count == 0 && server->running_count == 0 && server->task_count == 0;
+  return server->arriving_count == 0 && server->running_count == 0 && server->task_count == 0 &&
+         server->reconciling_count == 0;
 }
 
 bool sure__code_is_recorded(enum sure_code code) {

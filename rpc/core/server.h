@@ -12,6 +12,7 @@
  *     REQUEST --> admitted --> [prepare] --> CALL in the store ------------> answered
  *                         \--> INTENT --> run --> COMPLETE ----------------/
  *                          \-> run (nothing recorded) --------------------/
+ *     INTENT --> run --> COMPLETE, or in doubt: DOUBTS --> reconciled --> RESOLVE (S15)
  *     a duplicate of a running call joins it as a waiter (S7, S16) */
 #ifndef SURE_CORE_SERVER_H
 #define SURE_CORE_SERVER_H
@@ -46,6 +47,7 @@ struct sure__server_config {
   uint32_t connection_age_grace_ms;
   uint32_t session_lease_ms;
   uint32_t session_retention_ms;
+  uint32_t reconcile_ms;   /* this shard looks for calls in doubt so often; 0: it does not */
   bool sweeps;             /* this shard submits SWEEP for all of them */
   bool is_read_only;       /* it is a replica: it keeps no sessions */
   bool authenticates;      /* ATTACH waits for sure__server_authenticated */
@@ -138,6 +140,7 @@ enum sure__call_step {
   SURE__CALL_RUNS,
   SURE__CALL_COMPLETES,
   SURE__CALL_IN_STORE,
+  SURE__CALL_RECONCILES, /* no run of it: the application is asked what became of one (S15) */
 };
 
 /* One call that a server serves; what handlers get as struct sure_call. */
@@ -155,6 +158,7 @@ struct sure_call {
   struct sure__server_session *session;
   const struct sure__method_entry *method;
   enum sure__call_step step;
+  enum sure_resolution resolution; /* RECONCILES */
   struct sure__list link;          /* in an action list, or in peer.assembling */
   struct sure__peer *peer;         /* ARRIVES: from whom; NULL: he is gone, or has cancelled */
   struct sure__list of_peer;       /* ARRIVES: in peer.arriving */
@@ -188,6 +192,7 @@ struct sure_call {
   struct sure_record prepared; /* its result when it has no second phase */
   bool is_at_work;             /* it was let in by the gate */
   bool is_unrecorded;          /* the result in op.record is not to be kept (S17) */
+  bool is_not_applied;         /* it failed, and had no effect outside of the store either (S15) */
   uint32_t child_count;        /* calls that the handler made (S14) */
 
   /* The shell's own. */
@@ -237,10 +242,13 @@ struct sure__server {
   struct sure__list to_ack; /* sessions with news for the store */
   struct sure__list free_calls;
   struct sure__timer sweep_timer;
+  struct sure__timer reconcile_timer;
   size_t timer_count; /* reserved in timers */
   uint32_t arriving_count;
   uint32_t running_count;
   uint32_t task_count;
+  uint32_t reconciling_count; /* calls that the application is asked about, and that is recorded */
+  uint64_t doubts_passed;     /* of the store's list, in this round */
   bool is_draining;
   struct sure_server_stats stats;
 };
@@ -296,6 +304,10 @@ void sure__server_batch_end(struct sure__server *server);
 void sure__server_time(struct sure__server *server, uint64_t now_ms);
 /* When sure__server_time is wanted next. */
 uint64_t sure__server_next_wake(const struct sure__server *server);
+
+/* From now on look for calls in doubt and ask the application about those whose method has a
+ * reconciler; once all methods are registered. */
+void sure__server_begin_reconciling(struct sure__server *server, uint64_t now_ms);
 
 /* From now on no new call and no new session; says so to all peers. */
 void sure__server_drain(struct sure__server *server);

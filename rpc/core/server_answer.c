@@ -79,6 +79,8 @@ static struct answer from_verdict(const struct sure_call *call) {
     return refusal(SURE_INTERNAL, SURE_REASON_HANDLER_BROKE_TRANSACTION, SURE__ROLLED_BACK,
                    "the handler left or spoilt its transaction");
   case SURE_STORE_IN_PROGRESS:
+    return refusal(SURE_UNAVAILABLE, SURE_REASON_IN_DOUBT, 0,
+                   "another process is at the call's effect outside the store");
   case SURE_STORE_IN_DOUBT:
     return refusal(SURE_UNAVAILABLE, SURE_REASON_IN_DOUBT, 0,
                    "the call's effect outside the store is not resolved");

@@ -107,6 +107,10 @@ void sure__server_unpacked(struct sure__server *server, struct sure_call *call) 
 
 void sure__server_run_done(struct sure__server *server, struct sure_call *call) {
   const struct sure__plan *plan = &call->method->plan;
+  if (call->step == SURE__CALL_RECONCILES) {
+    sure__reconcile_asked(server, call);
+    return;
+  }
   if (call->step == SURE__CALL_PREPARES) {
     submit(server, call, SURE__CALL_IN_STORE, SURE_STORE_CALL);
     return;
@@ -117,14 +121,14 @@ void sure__server_run_done(struct sure__server *server, struct sure_call *call) 
   }
   bool has_failed = call->op.record.code != SURE_OK &&
                     call->op.record.reason != SURE_REASON_REPLY_LOST; /* that was OK */
-  bool in_doubt = plan->external && has_failed;
-  if (plan->claims && !in_doubt) {
-    call->op.record_wanted = !call->is_unrecorded;
+  if (plan->claims) {
+    /* An external effect that failed may have happened: its intent stays, in doubt (S15). */
+    call->op.in_doubt = plan->external && has_failed && !call->is_not_applied;
+    call->op.record_wanted = !call->op.in_doubt && !call->is_unrecorded;
     submit(server, call, SURE__CALL_COMPLETES, SURE_STORE_COMPLETE);
     return;
   }
-  /* An external effect that failed may have happened: its intent stays, IN_DOUBT (S15). */
-  call->op.verdict = in_doubt ? SURE_STORE_IN_DOUBT : SURE_STORE_UNRECORDED;
+  call->op.verdict = SURE_STORE_UNRECORDED;
   finish(server, call);
 }
 
@@ -140,6 +144,9 @@ static bool has_run_in_store(const struct sure_call *call) {
 static enum sure_store_verdict verdict_after_run(const struct sure_call *call) {
   switch (call->op.verdict) {
   case SURE_STORE_DONE:
+    if (call->op.in_doubt) {
+      return SURE_STORE_IN_DOUBT;
+    }
     return call->op.record_wanted ? SURE_STORE_RECORDED : SURE_STORE_UNRECORDED;
   case SURE_STORE_LOST:
   case SURE_STORE_FAILED:

@@ -8,7 +8,8 @@ enum sure__server_timer {
   SURE__TIMER_PEER,
   SURE__TIMER_ACCEPT,
   SURE__TIMER_RENEW,
-  SURE__TIMER_SWEEP
+  SURE__TIMER_SWEEP,
+  SURE__TIMER_RECONCILE,
 };
 
 /* server.c */
@@ -131,6 +132,17 @@ void sure__answer_call(struct sure__server *server, struct sure_call *call);
 void sure__settle_on_frame(struct sure__server *server, struct sure__peer *peer,
                            const struct sure__frame *frame);
 void sure__settle_answer(struct sure__server *server, struct sure__task *task);
+
+/* server_reconcile.c */
+
+/* It is time to look for calls that are in doubt. */
+void sure__reconcile(struct sure__server *server, uint64_t now_ms);
+/* The store has listed some. */
+void sure__reconcile_found(struct sure__server *server, const struct sure__task *task);
+/* The application has been asked about one. */
+void sure__reconcile_asked(struct sure__server *server, struct sure_call *call);
+/* The store knows what it said. */
+void sure__reconcile_done(struct sure__server *server, struct sure_call *call);
 
 /* server_handshake.c */
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rpc/core/fingerprint.h"
 #include "rpc/net/clock.h"
 #include "rpc/server/shell.h"
 
@@ -141,6 +142,22 @@ const struct sure_method *sure_call_method(const struct sure_call *call) {
 
 struct sure_bytes sure_call_key(const struct sure_call *call) {
   return call->op.key;
+}
+
+const char *sure_call_effect_key(struct sure_call *call) {
+  enum { SIZE = 2 * 16 + 1 };
+  struct sure_fingerprint hash = sure__call_hash(&call->op);
+  char *text = sure__arena_alloc(&call->arena, SIZE);
+  if (text != NULL) {
+    (void)snprintf(text, SIZE, "%016llx%016llx", (unsigned long long)hash.high,
+                   (unsigned long long)hash.low);
+  }
+  return text;
+}
+
+enum sure_code sure_call_not_applied(struct sure_call *call, enum sure_code code) {
+  call->is_not_applied = true;
+  return code;
 }
 
 enum sure_code sure_call_apply(struct sure_call *call, sure_apply_fn *fn, void *user) {

@@ -219,6 +219,7 @@ static struct sure_record end_run(struct sure_call *call, enum sure_code code, b
     sure__intercept_run_ended(server_of(call), call, code);
   }
   *out_recorded = sure__code_is_recorded(code);
+  call->is_not_applied = call->is_not_applied || !call->is_begun;
   if (code != SURE_OK) {
     if (call->step == SURE__CALL_PREPARES) {
       call->apply = NULL; /* it failed after it had asked for a second phase */
@@ -250,8 +251,28 @@ void sure__call_run_ended(struct sure_call *call, enum sure_code code, bool in_t
   keep_result(call, record, is_recorded);
 }
 
+/* No run: the application says what became of one (S15). */
+static void reconcile(struct sure_call *call) {
+  const struct sure__method_entry *method = call->method;
+  call->resolution = method->reconcile(method->reconcile_user, call, call->reply);
+  sure__children_leave(call);
+  if (call->resolution == SURE_RESOLVE_APPLIED) {
+    bool is_recorded;
+    call->op.record = pack_reply(call, call->reply, true, &is_recorded);
+  }
+}
+
 bool sure__call_run(struct sure_call *call, void *transaction) {
-  if (!begin_run(call)) {
+  bool has_memory = begin_run(call);
+  if (call->step == SURE__CALL_RECONCILES) {
+    call->resolution = SURE_RESOLVE_LATER;
+    if (has_memory) {
+      reconcile(call);
+    }
+    return true;
+  }
+  if (!has_memory) {
+    call->is_not_applied = true;
     keep_result(call, short_of_memory(), false);
     return true;
   }

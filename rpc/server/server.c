@@ -33,6 +33,7 @@ static void fill_in(struct sure_server_options *o, bool store_is_durable) {
   o->clock_drift_ms_max = or_default(o->clock_drift_ms_max, SURE_CLOCK_DRIFT_MS_DEFAULT);
   o->ping_interval_ms_min = or_default(o->ping_interval_ms_min, 1000);
   o->connection_age_grace_ms = or_default(o->connection_age_grace_ms, 30000);
+  o->reconcile_ms = or_default(o->reconcile_ms, 5000);
   o->session_lease_ms = or_default(o->session_lease_ms, SURE_SESSION_LEASE_MS_DEFAULT);
   o->session_retention_ms = or_default(
       o->session_retention_ms, store_is_durable ? SURE_SESSION_RETENTION_MS_DURABLE_DEFAULT
@@ -80,6 +81,7 @@ static bool init_shards(struct sure_server *server) {
         .session_lease_ms = o->session_lease_ms,
         .session_retention_ms = o->session_retention_ms,
         .sweeps = server->shard_count == 0 && !server->store->replica,
+        .reconcile_ms = server->shard_count == 0 && !server->store->replica ? o->reconcile_ms : 0,
         .is_read_only = server->store->replica,
         .gate = server->is_gated ? &server->gate : NULL,
         .clock = sure__clock_hlc(),
@@ -204,6 +206,14 @@ enum sure_code sure_server_add_interceptor(struct sure_server *server,
   return SURE_OK;
 }
 
+enum sure_code sure_server_set_reconciler(struct sure_server *server, const char *method,
+                                          sure_reconcile_fn *fn, void *user) {
+  if (server->listener_count > 0) {
+    return SURE_FAILED_PRECONDITION;
+  }
+  return sure__registry_set_reconciler(&server->registry, method, fn, user);
+}
+
 /* The last choice for `name`; AUTO if there was none. */
 static enum sure_run_mode chosen_mode(const struct sure_server *server, const char *name,
                                       enum sure_run_mode preset) {
@@ -246,6 +256,14 @@ enum sure_code sure_server_register(struct sure_server *server, const struct sur
   return code;
 }
 
+/* All methods are registered now. */
+static void begin_reconciling(struct sure_server *server) {
+  struct sure__shard *shard = &server->shards[0];
+  pthread_mutex_lock(&shard->lock);
+  sure__server_begin_reconciling(&shard->engine, sure__clock_ms());
+  sure__shard_finish(shard);
+}
+
 enum sure_code sure_server_listen(struct sure_server *server, const char *url) {
   size_t count = server->listener_count;
   struct sure__listener **listeners =
@@ -256,7 +274,9 @@ enum sure_code sure_server_listen(struct sure_server *server, const char *url) {
   server->listeners = listeners;
   enum sure_code code = sure__listener_open(server, url, &listeners[count]);
   if (code == SURE_OK) {
-    server->listener_count++;
+    if (server->listener_count++ == 0) {
+      begin_reconciling(server);
+    }
     sure__log(&server->options.logger, SURE_LOG_INFO, "listening on %s",
               sure__listener_url(listeners[count]));
   }

@@ -40,6 +40,7 @@ static void decided(void *user, struct sure_store_op *const *ops, size_t count) 
     case SURE_STORE_CALL:
     case SURE_STORE_INTENT:
     case SURE_STORE_COMPLETE:
+    case SURE_STORE_RESOLVE:
       sure__list_append(&calls, &sure__container_of(ops[i], struct sure_call, op)->link);
       break;
     case SURE_STORE_ATTACH:
@@ -48,6 +49,7 @@ static void decided(void *user, struct sure_store_op *const *ops, size_t count) 
     case SURE_STORE_CLOSE:
     case SURE_STORE_RENEW:
     case SURE_STORE_SWEEP:
+    case SURE_STORE_DOUBTS:
       sure__list_append(&tasks, &sure__container_of(ops[i], struct sure__task, op)->link);
       break;
     }

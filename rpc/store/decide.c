@@ -17,7 +17,8 @@ enum sure_store_verdict sure__found_verdict(const struct sure__found *found,
   if (found->state == SURE__ROW_TOMBSTONE) {
     return SURE_STORE_TOMBSTONE; /* written by SETTLE, which knows no fingerprint */
   }
-  enum sure_store_verdict undecided = found->own ? SURE_STORE_IN_PROGRESS : SURE_STORE_IN_DOUBT;
+  enum sure_store_verdict undecided =
+      found->is_owned ? SURE_STORE_IN_PROGRESS : SURE_STORE_IN_DOUBT;
   if (found->state == SURE__ROW_INTENT && reused == SURE_STORE_KEY_REUSED) {
     return undecided; /* whoever has claimed the key may yet give it back */
   }

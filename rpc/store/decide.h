@@ -15,7 +15,7 @@ enum sure__row_state {
 /* What was found under a call id or a key. */
 struct sure__found {
   enum sure__row_state state;
-  bool own; /* an intent of this process */
+  bool is_owned; /* an intent of a process that lives and is at it */
   struct sure_fingerprint fingerprint;
 };
 

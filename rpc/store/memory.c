@@ -155,6 +155,12 @@ static void decide(struct sure__memory *memory, struct sure_store_op *op) {
   case SURE_STORE_SWEEP:
     op->verdict = sweep(memory, op);
     return;
+  case SURE_STORE_DOUBTS:
+    sure__doubts_list(&memory->doubts, op);
+    return;
+  case SURE_STORE_RESOLVE:
+    sure__memory_resolve(memory, op);
+    return;
   }
   sure__assert(false && "an op of a kind that the contract does not have");
 }
@@ -173,6 +179,7 @@ static void submit(struct sure_store *store, struct sure_store_op *const *ops, s
 
 static void free_memory(struct sure_store *store) {
   struct sure__memory *memory = (struct sure__memory *)store;
+  sure__doubts_fini(&memory->doubts, &memory->pool);
   sure__keys_fini(&memory->keys, &memory->pool);
   sure__stored_sessions_fini(&memory->sessions, &memory->pool);
   sure__assert(memory->pool.used_len == 0 && "all was given back");
@@ -206,6 +213,7 @@ enum sure_code sure_memory_store_open(const struct sure_memory_store_options *op
   sure__stored_sessions_init(
       &memory->sessions, given.sessions_max != 0 ? given.sessions_max : SURE_SESSIONS_MAX_DEFAULT);
   sure__keys_init(&memory->keys);
+  sure__list_init(&memory->doubts);
   memory->pool.used_len_max =
       given.len_max != 0 ? given.len_max : SURE_MEMORY_STORE_LEN_MAX_DEFAULT;
   pthread_mutex_init(&memory->lock, NULL);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "rpc/store/memory_doubt.h"
 #include "rpc/store/memory_key.h"
 
 struct sure__memory {
@@ -14,6 +15,7 @@ struct sure__memory {
   pthread_mutex_t run_lock; /* handlers of CALL run one after the other, as on a writer */
   struct sure__stored_sessions sessions;
   struct sure__keys keys;
+  struct sure__list doubts;
   struct sure__pool pool;
   _Atomic uint64_t clock; /* the highest stamp of a run */
 };
@@ -29,6 +31,7 @@ void sure__memory_raise_clock(struct sure__memory *memory, uint64_t stamp);
 void sure__memory_call(struct sure__memory *memory, struct sure_store_op *op);
 void sure__memory_intent(struct sure__memory *memory, struct sure_store_op *op);
 void sure__memory_complete(struct sure__memory *memory, struct sure_store_op *op);
+void sure__memory_resolve(struct sure__memory *memory, struct sure_store_op *op);
 void sure__memory_settle(struct sure__memory *memory, struct sure_store_op *op);
 
 #endif

@@ -1,4 +1,4 @@
-/* CALL, INTENT, COMPLETE and SETTLE of the memory store.
+/* CALL, INTENT, COMPLETE, RESOLVE and SETTLE of the memory store.
  *
  * Every call that runs is claimed first by an intent row (and one for its key), which is its slot
  * in the limits (S8) and what a concurrent duplicate finds. The end of the run turns both into the
@@ -16,7 +16,8 @@ static enum sure_store_verdict row_verdict(const struct sure__row *row,
   if (row == NULL) {
     return SURE_STORE_PENDING;
   }
-  struct sure__found found = {.state = row->state, .own = true, .fingerprint = row->fingerprint};
+  struct sure__found found = {
+      .state = row->state, .is_owned = !row->in_doubt, .fingerprint = row->fingerprint};
   return sure__found_verdict(&found, fingerprint, SURE_STORE_CALL_REUSED);
 }
 
@@ -25,7 +26,8 @@ static enum sure_store_verdict key_verdict(const struct sure__key *key,
   if (key == NULL) {
     return SURE_STORE_PENDING;
   }
-  struct sure__found found = {.state = key->state, .own = true, .fingerprint = key->fingerprint};
+  struct sure__found found = {
+      .state = key->state, .is_owned = !key->in_doubt, .fingerprint = key->fingerprint};
   return sure__found_verdict(&found, fingerprint, SURE_STORE_KEY_REUSED);
 }
 
@@ -138,6 +140,20 @@ static void drop(struct sure__memory *memory, struct sure__stored_session *sessi
   sure__row_drop(session, &memory->pool, row);
 }
 
+/* The run has ended and nobody knows how: both intents stay (S15). False when memory is short. */
+static bool leave(struct sure__memory *memory, struct sure__row *row,
+                  const struct sure_store_op *op) {
+  if (!sure__doubt_add(&memory->doubts, &memory->pool, op)) {
+    return false;
+  }
+  row->in_doubt = true;
+  struct sure__key *key = is_keyed(op) ? sure__key_find(&memory->keys, op) : NULL;
+  if (key != NULL && key->state == SURE__ROW_INTENT) {
+    key->in_doubt = true;
+  }
+  return true;
+}
+
 void sure__memory_complete(struct sure__memory *memory, struct sure_store_op *op) {
   struct sure__stored_session *session = sure__memory_session(memory, op);
   if (session == NULL) {
@@ -146,9 +162,39 @@ void sure__memory_complete(struct sure__memory *memory, struct sure_store_op *op
   }
   sure__memory_raise_clock(memory, op->clock);
   struct sure__row *row = sure__row_find(session, op->sequence);
-  if (row != NULL && row->state == SURE__ROW_INTENT) {
-    (op->record_wanted ? keep : drop)(memory, session, row, op);
+  op->verdict = SURE_STORE_DONE;
+  if (row == NULL || row->state != SURE__ROW_INTENT || row->in_doubt) {
+    return;
   }
+  if (op->in_doubt) {
+    op->verdict = leave(memory, row, op) ? SURE_STORE_DONE : SURE_STORE_FULL;
+    return;
+  }
+  (op->record_wanted ? keep : drop)(memory, session, row, op);
+}
+
+/* It was not applied, and is kept from ever being. */
+static void bury(struct sure__memory *memory, struct sure__stored_session *session,
+                 struct sure__row *row, struct sure_store_op *op) {
+  struct sure__key *key = is_keyed(op) ? sure__key_find(&memory->keys, op) : NULL;
+  if (key != NULL && key->state == SURE__ROW_INTENT) {
+    key->state = SURE__ROW_TOMBSTONE;
+  }
+  sure__row_bury(session, &memory->pool, row);
+  if (sure__ranges_contains(&session->acked, op->sequence)) {
+    sure__row_drop(session, &memory->pool, row);
+  }
+}
+
+void sure__memory_resolve(struct sure__memory *memory, struct sure_store_op *op) {
+  struct sure__stored_session *session = sure__memory_session(memory, op);
+  struct sure__row *row = session == NULL ? NULL : sure__row_find(session, op->sequence);
+  if (row == NULL || row->state != SURE__ROW_INTENT || !row->in_doubt) {
+    op->verdict = SURE_STORE_STALE;
+    return;
+  }
+  sure__doubt_drop(&memory->doubts, &memory->pool, op);
+  (op->record_wanted ? keep : bury)(memory, session, row, op);
   op->verdict = SURE_STORE_DONE;
 }
 

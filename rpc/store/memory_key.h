@@ -8,6 +8,7 @@ struct sure__key {
   struct sure__index_link by_name;
   struct sure__list link;
   enum sure__row_state state;
+  bool in_doubt; /* as the row of its call */
   uint64_t method;
   struct sure_fingerprint fingerprint;
   struct sure__memo memo;

@@ -251,6 +251,14 @@ void sure__row_record(struct sure__stored_session *session, struct sure__pool *p
   session->intent_count--;
 }
 
+void sure__row_bury(struct sure__stored_session *session, struct sure__pool *pool,
+                    struct sure__row *row) {
+  sure__assert(row->state == SURE__ROW_INTENT && "only an intent is buried");
+  sure__pool_unreserve(pool, SURE__RECORD_RESERVED_LEN);
+  row->state = SURE__ROW_TOMBSTONE;
+  session->intent_count--;
+}
+
 static void release(struct sure__stored_session *session, struct sure__pool *pool,
                     uint64_t sequence) {
   struct sure__row *row = sure__row_find(session, sequence);

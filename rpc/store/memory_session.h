@@ -40,6 +40,7 @@ struct sure__row {
   struct sure_fingerprint fingerprint;
   struct sure__memo memo; /* of a record */
   enum sure__row_state state;
+  bool in_doubt; /* an intent whose run has ended, nobody knows how (S15) */
 };
 
 struct sure__stored_session {
@@ -97,6 +98,9 @@ void sure__row_drop(struct sure__stored_session *session, struct sure__pool *poo
 /* An intent becomes a record, without its reply if there is no room for it. */
 void sure__row_record(struct sure__stored_session *session, struct sure__pool *pool,
                       struct sure__row *row, const struct sure_record *record);
+/* An intent becomes a tombstone. */
+void sure__row_bury(struct sure__stored_session *session, struct sure__pool *pool,
+                    struct sure__row *row);
 /* Drops the records and tombstones of all acknowledged numbers. */
 void sure__rows_release_acked(struct sure__stored_session *session, struct sure__pool *pool);
 /* Drops the records and tombstones among `span`. Intents stay until they are completed (S15). */

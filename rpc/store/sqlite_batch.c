@@ -46,6 +46,10 @@ static bool decide(struct sure__sqlite *store, struct sure_store_op *op) {
     return sure__sqlite_renew(store, op);
   case SURE_STORE_SWEEP:
     return sure__sqlite_sweep(store, op);
+  case SURE_STORE_DOUBTS:
+    return sure__sqlite_doubts(store, op);
+  case SURE_STORE_RESOLVE:
+    return sure__sqlite_resolve(store, op);
   }
   sure__assert(false && "an op of a kind that the contract does not have");
   return false;

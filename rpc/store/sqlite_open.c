@@ -148,7 +148,8 @@ static enum sure_code set_up(struct sure__sqlite *store, struct sure__sqlite_rea
   if (drawn != SQLITE_OK) {
     return sure__sqlite_say_error(reason, store->path, store->database, drawn);
   }
-  return apply_schema(store, is_new, reason);
+  code = sure__sqlite_owner_open(store, reason);
+  return code != SURE_OK ? code : apply_schema(store, is_new, reason);
 }
 
 static enum sure_code in_transaction(struct sure__sqlite *store,
@@ -243,6 +244,7 @@ static void free_store(struct sure_store *base) {
   sure__sqlite_readers_fini(&store->readers);
   sure__sqlite_finalize(store);
   sure__sqlite_disconnect(store->database);
+  sure__sqlite_owner_close(store);
   sure__free(store->path);
   sure__free(store->vfs);
   sure__free(store);
@@ -269,6 +271,7 @@ static bool init(struct sure__sqlite *store, const struct sure_sqlite_store_opti
   store->base = (struct sure_store){
       .ops = &sure__sqlite_ops, .durable = true, .blocks = true, .allow_volatile_keys = true};
   store->options = *options;
+  store->owners_fd = -1;
   sure__sqlite_sessions_init(store);
   sure__sqlite_readers_init(&store->readers, sure__sqlite_connect, store);
   if (store->options.busy_timeout_ms == 0) {

@@ -45,7 +45,10 @@ static bool find(struct sure__sqlite *store, sqlite3_stmt *statement, struct sur
     return true;
   }
   struct sure__found found = {.state = (enum sure__row_state)sqlite3_column_int(statement, 0),
-                              .own = sqlite3_column_int64(statement, 1) == store->epoch};
+                              .is_owned = false};
+  if (found.state == SURE__ROW_INTENT) {
+    found.is_owned = sure__sqlite_owner_lives(store, sqlite3_column_int64(statement, 1));
+  }
   struct sure_bytes print = sure__sqlite_column_bytes(statement, 2);
   if (print.len == FINGERPRINT_LEN) {
     found.fingerprint = decode(print.data);
@@ -110,6 +113,12 @@ static bool write_call(struct sure__sqlite *store, enum sure__sqlite_statement w
   bind_row(store, statement, op, state, fingerprint);
   sure__sqlite_bind_int(store, statement, ROW_COLUMNS + 1, session);
   sure__sqlite_bind_int(store, statement, ROW_COLUMNS + 2, (int64_t)op->sequence);
+  if (which == SURE__SQL_CALL_INSERT) { /* what it takes to resolve an intent (S15) */
+    bool is_intent = state == SURE__ROW_INTENT;
+    sure__sqlite_bind_int(store, statement, ROW_COLUMNS + 3, is_intent ? (int64_t)op->method : 0);
+    sure__sqlite_bind_bytes(store, statement, ROW_COLUMNS + 4,
+                            is_intent ? op->key : (struct sure_bytes){0});
+  }
   return sure__sqlite_run(store, statement);
 }
 
@@ -162,12 +171,33 @@ bool sure__sqlite_complete_call(struct sure__sqlite *store, const struct sure_st
 }
 
 bool sure__sqlite_complete_key(struct sure__sqlite *store, const struct sure_store_op *op,
-                               bool keep) {
+                               bool keep, bool *out_found) {
+  bool ok = true;
   if (keep) {
-    return write_key(store, SURE__SQL_KEY_RECORD, op, SURE__ROW_RECORD);
+    ok = write_key(store, SURE__SQL_KEY_RECORD, op, SURE__ROW_RECORD);
+  } else {
+    sqlite3_stmt *statement = sure__sqlite_use(store, SURE__SQL_KEY_WITHDRAW);
+    bind_key(store, statement, 1, op);
+    sure__sqlite_bind_int(store, statement, 4, store->epoch);
+    ok = sure__sqlite_run(store, statement);
   }
-  sqlite3_stmt *statement = sure__sqlite_use(store, SURE__SQL_KEY_WITHDRAW);
-  bind_key(store, statement, 1, op);
-  sure__sqlite_bind_int(store, statement, 4, store->epoch);
-  return sure__sqlite_run(store, statement);
+  *out_found = ok && sqlite3_changes64(store->database) > 0;
+  return ok;
+}
+
+bool sure__sqlite_hand_over(struct sure__sqlite *store, const struct sure_store_op *op,
+                            const struct sure__sqlite_session *session, int64_t from, int64_t to) {
+  sqlite3_stmt *call = sure__sqlite_use(store, SURE__SQL_CALL_HAND_OVER);
+  sure__sqlite_bind_int(store, call, 1, session->handle);
+  sure__sqlite_bind_int(store, call, 2, (int64_t)op->sequence);
+  sure__sqlite_bind_int(store, call, 3, from);
+  sure__sqlite_bind_int(store, call, 4, to);
+  if (!sure__sqlite_run(store, call) || op->key.len == 0) {
+    return store->error == SQLITE_OK;
+  }
+  sqlite3_stmt *key = sure__sqlite_use(store, SURE__SQL_KEY_HAND_OVER);
+  bind_key(store, key, 1, op);
+  sure__sqlite_bind_int(store, key, 4, from);
+  sure__sqlite_bind_int(store, key, 5, to);
+  return sure__sqlite_run(store, key);
 }

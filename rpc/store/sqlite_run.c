@@ -130,10 +130,13 @@ bool sure__sqlite_complete(struct sure__sqlite *store, struct sure_store_op *op)
   if (session == NULL) {
     return true;
   }
+  if (op->in_doubt) {
+    return sure__sqlite_hand_over(store, op, session, store->epoch, SURE__SQLITE_NOBODY);
+  }
   bool keep = op->record_wanted && !sure__ranges_contains(&session->acked, op->sequence);
   bool found;
   if (!sure__sqlite_complete_call(store, op, session, keep, &found)) {
     return false;
   }
-  return !found || !is_keyed(op) || sure__sqlite_complete_key(store, op, op->record_wanted);
+  return !found || !is_keyed(op) || sure__sqlite_complete_key(store, op, op->record_wanted, &found);
 }

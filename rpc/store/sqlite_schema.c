@@ -4,7 +4,8 @@
  *     sure_meta      name -> value: what is true of the whole store
  *     sure_owners    one row for each opening of the store: its epoch, and its last transaction
  *     sure_sessions  a small integer stands for the 16 byte id in sure_calls
- *     sure_calls     one row for each call that is not acknowledged (S6)
+ *     sure_calls     one row for each call that is not acknowledged (S6); method and key are those
+ *                    of an intent, by which it can be resolved (S15)
  *     sure_keys      in the order of their making, so that the oldest expire first (S13) */
 #include "rpc/store/sqlite_store.h"
 
@@ -37,7 +38,10 @@ static const char tables[] =
     " message BLOB NOT NULL,"
     " reply BLOB NOT NULL,"
     " metadata BLOB NOT NULL DEFAULT x'',"
+    " method INTEGER NOT NULL DEFAULT 0,"
+    " key BLOB NOT NULL DEFAULT x'',"
     " PRIMARY KEY (session, sequence)) WITHOUT ROWID;"
+    "CREATE INDEX sure_calls_owned ON sure_calls (owner) WHERE state = 1;"
     "CREATE TABLE sure_keys ("
     " number INTEGER PRIMARY KEY,"
     " principal BLOB NOT NULL,"
@@ -136,6 +140,11 @@ static const char *const upgrades[] = {
     /* 3: the highest stamp of the hybrid logical clock */
     "UPDATE sure_meta SET name = 'clock_last' WHERE name = 'clock_high_ms';"
     "UPDATE sure_meta SET value = 3 WHERE name = 'schema_version';",
+    /* 4: what it takes to resolve an intent */
+    "ALTER TABLE sure_calls ADD COLUMN method INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sure_calls ADD COLUMN key BLOB NOT NULL DEFAULT x'';"
+    "CREATE INDEX sure_calls_owned ON sure_calls (owner) WHERE state = 1;"
+    "UPDATE sure_meta SET value = 4 WHERE name = 'schema_version';",
 };
 
 static enum sure_code upgrade(sqlite3 *database, const char **out_message) {

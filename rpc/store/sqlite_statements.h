@@ -35,11 +35,20 @@ X(CALL_FIND, "SELECT state, owner, fingerprint, code, reason, message, reply, me
              " sure_calls"
              " WHERE session = ?1 AND sequence = ?2")
 X(CALL_INSERT, "INSERT INTO sure_calls (state, owner, fingerprint, code, reason, message, reply,"
-               " metadata, session, sequence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
+               " metadata, session, sequence, method, key)"
+               " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")
 X(CALL_RECORD, "UPDATE sure_calls SET state = ?1, code = ?4, reason = ?5, message = ?6, reply = ?7,"
-               " metadata = ?8 WHERE session = ?9 AND sequence = ?10 AND state = 1 AND owner = ?2")
+               " metadata = ?8, method = 0, key = x''"
+               " WHERE session = ?9 AND sequence = ?10 AND state = 1 AND owner = ?2")
 X(CALL_WITHDRAW, "DELETE FROM sure_calls WHERE session = ?1 AND sequence = ?2 AND state = 1"
                  " AND owner = ?3")
+X(CALL_HAND_OVER, "UPDATE sure_calls SET owner = ?4 WHERE session = ?1 AND sequence = ?2"
+                  " AND state = 1 AND owner = ?3")
+X(OWNER_OF, "SELECT owner FROM sure_calls WHERE session = ?1 AND sequence = ?2 AND state = 1")
+X(OWNER_NEXT, "SELECT owner FROM sure_calls WHERE state = 1 AND owner > ?1 ORDER BY owner LIMIT 1")
+X(INTENTS_OF, "SELECT s.id, c.sequence, c.method, s.principal, c.key FROM sure_calls c"
+              " JOIN sure_sessions s ON s.handle = c.session WHERE c.state = 1 AND c.owner = ?1"
+              " ORDER BY c.session, c.sequence")
 X(CALLS_RELEASE, "DELETE FROM sure_calls WHERE session = ?1 AND sequence BETWEEN ?2 AND ?3"
                  " AND state <> 1")
 X(CALLS_FORGET, "DELETE FROM sure_calls WHERE session = ?1")
@@ -55,6 +64,8 @@ X(KEY_RECORD, "UPDATE sure_keys SET state = ?1, code = ?4, reason = ?5, message 
               " AND state = 1 AND owner = ?2")
 X(KEY_WITHDRAW, "DELETE FROM sure_keys WHERE principal = ?1 AND method = ?2 AND key = ?3"
                 " AND state = 1 AND owner = ?4")
+X(KEY_HAND_OVER, "UPDATE sure_keys SET owner = ?5 WHERE principal = ?1 AND method = ?2"
+                 " AND key = ?3 AND state = 1 AND owner = ?4")
 X(KEYS_EXPIRE, "DELETE FROM sure_keys WHERE number IN (SELECT number FROM sure_keys"
                " ORDER BY number LIMIT ?2) AND stamp_ms < ?1 AND state <> 1")
 

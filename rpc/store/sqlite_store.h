@@ -9,6 +9,8 @@
  *     sqlite_guard      what handlers may not do (S21)
  *     sqlite_run        ops that run a call: CALL, INTENT, COMPLETE
  *     sqlite_settle     SETTLE
+ *     sqlite_owner      who owns an intent, and whether he is alive (S15)
+ *     sqlite_doubt      DOUBTS and RESOLVE, for intents whose owner is not
  *     sqlite_batch      submit: transactions, commit errors, recovery (S20)
  *     sqlite_read       snapshots for reading
  *     sqlite_copy       dated copies of the database
@@ -94,6 +96,7 @@ struct sure__sqlite {
   struct sure__index sessions; /* of this batch, by id */
   struct sure__list session_list;
   int64_t epoch;         /* names this process among the owners of intents */
+  int owners_fd;         /* holds its lock; -1: not open */
   int64_t batch;         /* the number of the transaction, in sure_owners */
   uint64_t clock;        /* the highest stamp, in this transaction */
   uint64_t clock_before; /* the same as it found it */
@@ -131,7 +134,7 @@ void sure__sqlite_log(const struct sure__sqlite *store, enum sure_log_level leve
 /* What a copy for replicas has instead, so that no server takes it for the store itself, which has
  * records that are not in it. */
 #define SURE__SQLITE_COPY_APPLICATION_ID 0x53757263 /* "Surc" */
-#define SURE__SQLITE_SCHEMA_VERSION      3
+#define SURE__SQLITE_SCHEMA_VERSION      4
 /* Inside a transaction: makes the tables if the database is empty. Refuses another program's
  * database or a newer schema with a static `*out_message`. */
 enum sure_code sure__sqlite_schema_ensure(sqlite3 *database, bool *out_is_new,
@@ -207,7 +210,10 @@ bool sure__sqlite_insert_key(struct sure__sqlite *store, const struct sure_store
 bool sure__sqlite_complete_call(struct sure__sqlite *store, const struct sure_store_op *op,
                                 struct sure__sqlite_session *session, bool keep, bool *out_found);
 bool sure__sqlite_complete_key(struct sure__sqlite *store, const struct sure_store_op *op,
-                               bool keep);
+                               bool keep, bool *out_found);
+/* The intents of a call, its row's and its key's, go from one owner to another. */
+bool sure__sqlite_hand_over(struct sure__sqlite *store, const struct sure_store_op *op,
+                            const struct sure__sqlite_session *session, int64_t from, int64_t to);
 
 /* sqlite_guard */
 enum sure__sqlite_state {
@@ -225,6 +231,20 @@ bool sure__sqlite_call(struct sure__sqlite *store, struct sure_store_op *op);
 bool sure__sqlite_intent(struct sure__sqlite *store, struct sure_store_op *op);
 bool sure__sqlite_complete(struct sure__sqlite *store, struct sure_store_op *op);
 bool sure__sqlite_settle(struct sure__sqlite *store, struct sure_store_op *op);
+
+/* sqlite_owner */
+/* The owner of intents that are in doubt though their process lives. */
+#define SURE__SQLITE_NOBODY 0
+/* From now on, until the store is closed or its process ends, the owner store->epoch lives. */
+enum sure_code sure__sqlite_owner_open(struct sure__sqlite *store,
+                                       struct sure__sqlite_reason reason);
+void sure__sqlite_owner_close(struct sure__sqlite *store);
+/* Where that can't be found out, he does. */
+bool sure__sqlite_owner_lives(const struct sure__sqlite *store, int64_t epoch);
+
+/* sqlite_doubt */
+bool sure__sqlite_doubts(struct sure__sqlite *store, struct sure_store_op *op);
+bool sure__sqlite_resolve(struct sure__sqlite *store, struct sure_store_op *op);
 
 /* sqlite_batch */
 void sure__sqlite_checkpoint_install(struct sure__sqlite *store);

@@ -139,6 +139,61 @@ static void a_process_killed_in_its_transaction_lets_others_go_on(void **state) 
   assert_int_equal(2, world_charges(world));
 }
 
+/* ---- intents of another process (S15) ---- */
+
+static struct sure_store_op op_intent(struct world *world) {
+  struct sure_store_op op = op_key_call(world, SESSION_A, 1, "k");
+  op.kind = SURE_STORE_INTENT;
+  return op;
+}
+
+static struct sure_store_op op_resolve(struct world *world) {
+  struct sure_store_op op = op_key_call(world, SESSION_A, 1, "k");
+  op.kind = SURE_STORE_RESOLVE;
+  return op;
+}
+
+/* Starts a process that stops once it has an intent. */
+static pid_t start_with_intent(struct world *world) {
+  pid_t child = fork();
+  if (child == 0) {
+    world->store = sqlite_factory.open(world);
+    bool ok = verdict_of(world, op_intent(world)) == SURE_STORE_GRANTED;
+    (void)raise(SIGSTOP);
+    _exit(ok ? 0 : 1);
+  }
+  int status;
+  assert_int_equal(child, waitpid(child, &status, WUNTRACED));
+  assert_true(WIFSTOPPED(status));
+  world->store = sqlite_factory.open(world);
+  return child;
+}
+
+static void an_intent_is_in_progress_while_its_process_lives_however_slowly(void **state) {
+  struct world *world = *state;
+  pid_t child = start_with_intent(world);
+  assert_verdict(IN_PROGRESS, verdict_of(world, op_intent(world)));
+  assert_verdict(IN_PROGRESS, verdict_of(world, op_settle(world, SESSION_A, 1, "k")));
+  struct sure_store_op list = answer_of(world, op_make(world, SURE_STORE_DOUBTS, SESSION_A));
+  assert_int_equal(0, list.doubt_count);
+  assert_verdict(STALE, verdict_of(world, op_resolve(world)));
+  assert_int_equal(0, kill(child, SIGKILL));
+  assert_killed(child);
+}
+
+static void an_intent_is_in_doubt_once_its_process_is_dead_and_can_be_resolved(void **state) {
+  struct world *world = *state;
+  pid_t child = start_with_intent(world);
+  assert_int_equal(0, kill(child, SIGKILL));
+  assert_killed(child);
+  assert_verdict(IN_DOUBT, verdict_of(world, op_intent(world)));
+  struct sure_store_op list = answer_of(world, op_make(world, SURE_STORE_DOUBTS, SESSION_A));
+  assert_int_equal(1, list.doubt_count);
+  assert_verdict(DONE, verdict_of(world, op_resolve(world)));
+  assert_verdict(REPLAYED, verdict_of(world, op_intent(world)));
+  assert_verdict(REPLAYED, verdict_of(world, op_settle(world, SESSION_A, 0, "k")));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -147,6 +202,8 @@ int main(void) {
       TEST(a_kill_between_commit_and_reply_loses_nothing),
       TEST(a_process_stopped_in_its_transaction_makes_others_busy_until_it_goes_on),
       TEST(a_process_killed_in_its_transaction_lets_others_go_on),
+      TEST(an_intent_is_in_progress_while_its_process_lives_however_slowly),
+      TEST(an_intent_is_in_doubt_once_its_process_is_dead_and_can_be_resolved),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

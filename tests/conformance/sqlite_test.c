@@ -323,7 +323,10 @@ static void tables_of_the_first_version_are_brought_up_to_date_with_what_is_in_t
   assert_verdict(OPEN, verdict_of(world, op_attach(world, SESSION_A, 0)));
   assert_verdict(RECORDED, verdict_of(world, op_key_call(world, SESSION_A, 1, "k")));
   world->store = sure_store_free(world->store);
-  execute(world->path, "ALTER TABLE sure_calls DROP COLUMN metadata;"
+  execute(world->path, "DROP INDEX sure_calls_owned;"
+                       "ALTER TABLE sure_calls DROP COLUMN method;"
+                       "ALTER TABLE sure_calls DROP COLUMN key;"
+                       "ALTER TABLE sure_calls DROP COLUMN metadata;"
                        "ALTER TABLE sure_keys DROP COLUMN metadata;"
                        "UPDATE sure_meta SET value = 1 WHERE name = 'schema_version'");
   for (int i = 0; i < 2; i++) {

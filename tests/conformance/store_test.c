@@ -342,6 +342,94 @@ static void an_intent_outlives_acks_and_expiry_until_it_is_completed(void **stat
   assert_verdict(REPLAYED, verdict_of(world, op_settle(world, SESSION_B, 1, "k")));
 }
 
+/* ---- doubts (S15) ---- */
+
+static struct sure_store_op op_doubts(struct world *world) {
+  return op_make(world, SURE_STORE_DOUBTS, SESSION_A);
+}
+
+static struct sure_store_op op_resolve(struct world *world, uint64_t sequence, const char *key,
+                                       bool is_applied) {
+  struct sure_store_op op = op_complete(world, sequence, key, is_applied);
+  op.kind = SURE_STORE_RESOLVE;
+  return op;
+}
+
+/* The run of call `sequence` has failed. */
+static void leave_in_doubt(struct world *world, uint64_t sequence, const char *key) {
+  assert_verdict(GRANTED, verdict_of(world, op_intent(world, sequence, key)));
+  struct sure_store_op op = op_complete(world, sequence, key, false);
+  op.in_doubt = true;
+  assert_verdict(DONE, verdict_of(world, op));
+}
+
+static void a_run_that_nobody_knows_the_end_of_is_in_doubt_and_listed(void **state) {
+  struct world *world = *state;
+  assert_int_equal(0, answer_of(world, op_doubts(world)).doubt_count);
+  leave_in_doubt(world, 1, "k");
+  leave_in_doubt(world, 2, NULL);
+  assert_verdict(IN_DOUBT, verdict_of(world, op_intent(world, 1, "k")));
+  assert_verdict(IN_DOUBT, verdict_of(world, op_intent(world, 3, "k")));
+  assert_verdict(IN_DOUBT, verdict_of(world, op_settle(world, SESSION_A, 1, NULL)));
+  assert_verdict(IN_DOUBT, verdict_of(world, op_settle(world, SESSION_B, 0, "k")));
+  struct sure_store_op named = op_intent(world, 1, "k");
+  struct sure_store_op list = answer_of(world, op_doubts(world));
+  assert_int_equal(2, list.doubt_count);
+  assert_memory_equal(&named.session, &list.doubts[0].session, sizeof named.session);
+  assert_int_equal(1, list.doubts[0].sequence);
+  assert_int_equal(named.method, list.doubts[0].method);
+  assert_text("k", list.doubts[0].key);
+  assert_int_equal(2, list.doubts[1].sequence);
+  assert_text("", list.doubts[1].key);
+}
+
+static void a_doubt_resolved_as_applied_is_a_record(void **state) {
+  struct world *world = *state;
+  leave_in_doubt(world, 1, "k");
+  assert_verdict(DONE, verdict_of(world, op_resolve(world, 1, "k", true)));
+  assert_int_equal(0, answer_of(world, op_doubts(world)).doubt_count);
+  struct sure_store_op again = answer_of(world, op_intent(world, 1, "k"));
+  assert_verdict(REPLAYED, again.verdict);
+  assert_text("done", again.record.reply);
+  assert_verdict(REPLAYED, verdict_of(world, op_settle(world, SESSION_B, 0, "k")));
+  assert_verdict(STALE, verdict_of(world, op_resolve(world, 1, "k", false)));
+}
+
+static void a_doubt_resolved_as_not_applied_can_never_run(void **state) {
+  struct world *world = *state;
+  leave_in_doubt(world, 1, "k");
+  assert_verdict(DONE, verdict_of(world, op_resolve(world, 1, "k", false)));
+  assert_verdict(TOMBSTONE, verdict_of(world, op_intent(world, 1, "k")));
+  assert_verdict(TOMBSTONE, verdict_of(world, op_intent(world, 2, "k")));
+  assert_verdict(TOMBSTONE, verdict_of(world, op_settle(world, SESSION_A, 1, NULL)));
+  assert_verdict(STALE, verdict_of(world, op_resolve(world, 1, "k", true)));
+}
+
+static void a_doubt_outlives_acks_and_expiry_until_it_is_resolved(void **state) {
+  struct world *world = *state;
+  leave_in_doubt(world, 1, "k");
+  assert_verdict(DONE, verdict_of(world, op_ack(world, SESSION_A, 2, NULL, 0)));
+  assert_verdict(DONE, verdict_of(world, op_sweep(world, 101)));
+  assert_verdict(DONE, verdict_of(world, op_sweep(world, 5000)));
+  assert_int_equal(1, answer_of(world, op_doubts(world)).doubt_count);
+  assert_verdict(DONE, verdict_of(world, op_resolve(world, 1, "k", true)));
+  assert_verdict(STALE, verdict_of(world, op_intent(world, 1, "k")));
+  assert_verdict(REPLAYED, verdict_of(world, op_settle(world, SESSION_B, 0, "k")));
+}
+
+/* A reconciler that is wrong about what runs would let it be done twice. */
+static void what_runs_is_not_resolved(void **state) {
+  struct world *world = *state;
+  assert_verdict(GRANTED, verdict_of(world, op_intent(world, 1, "k")));
+  assert_int_equal(0, answer_of(world, op_doubts(world)).doubt_count);
+  assert_verdict(STALE, verdict_of(world, op_resolve(world, 1, "k", false)));
+  assert_verdict(STALE, verdict_of(world, op_resolve(world, 7, NULL, false)));
+  assert_verdict(DONE, verdict_of(world, op_complete(world, 1, "k", true)));
+  assert_verdict(REPLAYED, verdict_of(world, op_intent(world, 1, "k")));
+}
+
+/* ---- claimed keys ---- */
+
 /* Found by the simulator: the first run failed and gave its key back, and the second request, of
  * which it had been said that it can't have run, ran after all. */
 static void a_key_that_is_only_claimed_is_not_refused_to_another_request(void **state) {
@@ -554,6 +642,11 @@ int main(int argc, char **argv) {
       TEST(an_intent_that_is_dropped_leaves_nothing),
       TEST(a_key_that_is_only_claimed_is_not_refused_to_another_request),
       TEST(an_intent_outlives_acks_and_expiry_until_it_is_completed),
+      TEST(a_run_that_nobody_knows_the_end_of_is_in_doubt_and_listed),
+      TEST(a_doubt_resolved_as_applied_is_a_record),
+      TEST(a_doubt_resolved_as_not_applied_can_never_run),
+      TEST(a_doubt_outlives_acks_and_expiry_until_it_is_resolved),
+      TEST(what_runs_is_not_resolved),
       TEST(a_call_settled_first_can_never_run),
       TEST(settle_after_the_call_returns_its_record),
       TEST(settle_of_an_acknowledged_call_is_stale),

@@ -158,7 +158,23 @@ static bool run_in_store(void *user, struct sure_store_op *op, void *transaction
   return is_kept(out_record);
 }
 
+static enum sure_resolution reconcile(void *user, struct sure_call *call, ProtobufCMessage *reply) {
+  struct driver *driver = user;
+  (void)call;
+  (void)reply;
+  driver->reconcile_count++;
+  return driver->resolution;
+}
+
 static void run_outside(struct driver *driver, struct sure_call *call) {
+  if (call->step == SURE__CALL_RECONCILES) {
+    call->resolution = call->method->reconcile(call->method->reconcile_user, call, NULL);
+    call->op.record = (struct sure_record){.code = SURE_OK};
+    (void)make_reply(driver, call, &call->op.record.reply);
+    sure__server_run_done(&driver->server, call);
+    return;
+  }
+  call->is_not_applied = driver->has_not_applied;
   if (driver->is_dead) { /* nothing came of it, and nobody will hear this */
     call->op.record = (struct sure_record){.code = SURE_UNAVAILABLE};
   } else {
@@ -372,6 +388,12 @@ static void add_methods(struct driver *driver, const struct driver_plan *plans, 
   const struct sure_method *method;
   assert_int_equal(SURE_OK, sure__registry_add(&driver->registry, &service, modes, trampolines,
                                                NULL, NULL, driver->memory, &problem, &method));
+  for (size_t i = 0; i < count; i++) {
+    if (plans[i].mode == SURE_RUN_EXTERNAL) {
+      assert_int_equal(SURE_OK, sure__registry_set_reconciler(&driver->registry, plans[i].name,
+                                                              reconcile, driver));
+    }
+  }
 }
 
 static void open_store(struct driver *driver) {

@@ -50,7 +50,10 @@ struct driver {
 
   enum sure_code code; /* what handlers return from now on */
   enum sure_reason reason;
-  const char *reply;        /* what they reply; NULL: "re:" and the payload */
+  bool has_not_applied;            /* they say that nothing happened outside, if they fail */
+  enum sure_resolution resolution; /* what reconcilers return, with the same reply */
+  unsigned reconcile_count;        /* those that were asked */
+  const char *reply;               /* what they reply; NULL: "re:" and the payload */
   bool gives_receipts;      /* they reply "receipt N", the Nth effect's, unless they only read */
   unsigned run_count;       /* handlers that ran */
   unsigned apply_count;     /* those that returned OK: the effects */
@@ -70,8 +73,8 @@ struct driver {
   struct sure__list held_tasks;
   unsigned client_count;
   /* What the store answers to ops of a kind instead of deciding; PENDING: it decides. */
-  enum sure_store_verdict script[SURE_STORE_SWEEP + 1];
-  unsigned asked[SURE_STORE_SWEEP + 1]; /* ops of each kind that were submitted */
+  enum sure_store_verdict script[SURE_STORE_RESOLVE + 1];
+  unsigned asked[SURE_STORE_RESOLVE + 1]; /* ops of each kind that were submitted */
   /* The n-th op from now on, 1 for the next, gets this verdict instead, once: in place of being
    * decided, or after it was. 0: none does. */
   unsigned fault_in;

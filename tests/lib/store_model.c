@@ -171,8 +171,12 @@ static struct model_answer sweep(struct model *model, const struct sure_store_op
 
 /* ---- calls ---- */
 
+static bool is_in_doubt(const struct model *model, const struct model_row *row) {
+  return row->state == MODEL_INTENT && (row->in_doubt || row->owner != model->opening);
+}
+
 static struct model_answer undecided(const struct model *model, const struct model_row *row) {
-  return just(row->owner == model->opening ? SURE_STORE_IN_PROGRESS : SURE_STORE_IN_DOUBT);
+  return just(is_in_doubt(model, row) ? SURE_STORE_IN_DOUBT : SURE_STORE_IN_PROGRESS);
 }
 
 static struct model_answer replay(const struct model_row *row) {
@@ -229,14 +233,11 @@ static void record(struct model_row *row, enum sure_code code, uint64_t reply) {
   row->reply = reply;
 }
 
-/* The intents of this opening become records, or go. */
+/* The intents of a call become records, or go. */
 static void end(struct model *model, const struct sure_store_op *op, bool is_kept,
                 enum sure_code code, uint64_t reply) {
   const struct model_session *session = find_session(model, op);
   struct model_row *row = find_call(model, session, op->sequence);
-  if (row == NULL || row->state != MODEL_INTENT || row->owner != model->opening) {
-    return;
-  }
   struct model_row *key = find_key(model, op);
   if (key != NULL && key->state == MODEL_INTENT) {
     key->is_gone = !is_kept;
@@ -274,10 +275,55 @@ static struct model_answer call(struct model *model, const struct sure_store_op 
 }
 
 static struct model_answer complete(struct model *model, const struct sure_store_op *op) {
-  if (find_session(model, op) == NULL) {
+  const struct model_session *session = find_session(model, op);
+  if (session == NULL) {
     return just(SURE_STORE_LOST);
   }
-  end(model, op, op->record_wanted, op->record.code, 0);
+  struct model_row *row = find_call(model, session, op->sequence);
+  if (row == NULL || row->state != MODEL_INTENT || is_in_doubt(model, row)) {
+    return just(SURE_STORE_DONE);
+  }
+  if (!op->in_doubt) {
+    end(model, op, op->record_wanted, op->record.code, 0);
+    return just(SURE_STORE_DONE);
+  }
+  struct model_row *key = find_key(model, op);
+  if (key != NULL && key->state == MODEL_INTENT) {
+    key->in_doubt = true;
+  }
+  row->in_doubt = true;
+  return just(SURE_STORE_DONE);
+}
+
+/* ---- doubts (S15) ---- */
+
+static struct model_answer doubts(const struct model *model, const struct sure_store_op *op) {
+  size_t count = 0;
+  for (size_t i = 0; i < model->row_count; i++) {
+    const struct model_row *row = &model->rows[i];
+    count += !row->is_gone && !row->is_key && is_in_doubt(model, row);
+  }
+  struct model_answer answer = just(SURE_STORE_DONE);
+  answer.doubt_count = count > op->sequence ? count - op->sequence : 0;
+  return answer;
+}
+
+static struct model_answer resolve(struct model *model, const struct sure_store_op *op) {
+  const struct model_session *session = find_session(model, op);
+  struct model_row *row = session == NULL ? NULL : find_call(model, session, op->sequence);
+  if (row == NULL || !is_in_doubt(model, row)) {
+    return just(SURE_STORE_STALE);
+  }
+  if (op->record_wanted) {
+    end(model, op, true, op->record.code, 0);
+    return just(SURE_STORE_DONE);
+  }
+  struct model_row *key = find_key(model, op);
+  if (key != NULL && key->state == MODEL_INTENT) {
+    key->state = MODEL_TOMBSTONE;
+  }
+  row->state = MODEL_TOMBSTONE;
+  row->is_gone = session->is_acked[op->sequence];
   return just(SURE_STORE_DONE);
 }
 
@@ -358,6 +404,10 @@ struct model_answer model_decide(struct model *model, const struct sure_store_op
     return renew(model, op);
   case SURE_STORE_SWEEP:
     return sweep(model, op);
+  case SURE_STORE_DOUBTS:
+    return doubts(model, op);
+  case SURE_STORE_RESOLVE:
+    return resolve(model, op);
   }
   abort();
 }

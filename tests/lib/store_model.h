@@ -20,6 +20,7 @@ struct model_row {
   uint8_t key;       /* of a key: its first byte */
   enum model_state state;
   unsigned owner; /* who has written it: which opening of the store */
+  bool in_doubt;  /* an intent whose owner has given it up */
   struct sure_fingerprint fingerprint;
   enum sure_code code;
   uint64_t reply; /* which run has made it */
@@ -55,7 +56,8 @@ struct model_answer {
   enum sure_store_verdict verdict;
   bool has_record;
   enum sure_code code;
-  uint64_t reply; /* with REPLAYED: which run has made it, from 1 */
+  uint64_t reply;     /* with REPLAYED: which run has made it, from 1 */
+  size_t doubt_count; /* of DOUBTS */
 };
 
 struct model_answer model_decide(struct model *model, const struct sure_store_op *op,

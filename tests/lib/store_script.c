@@ -53,10 +53,11 @@ static uint64_t reply_of(const struct sure_record *record) {
 
 static bool compare(struct store_script *script, const struct sure_store_op *op,
                     const struct model_answer *expected) {
-  bool is_same = op->verdict == expected->verdict &&
-                 (!expected->has_record || (op->record.code == expected->code &&
-                                            reply_of(&op->record) == expected->reply)) &&
-                 script->run_count == script->model.run_count;
+  bool is_same =
+      op->verdict == expected->verdict &&
+      (!expected->has_record ||
+       (op->record.code == expected->code && reply_of(&op->record) == expected->reply)) &&
+      op->doubt_count == expected->doubt_count && script->run_count == script->model.run_count;
   if (!is_same) {
     snprintf(script->problem, sizeof script->problem,
              "op %d on session %u, number %llu, key %u: verdict %d (code %d, reply %llu) and %llu "
@@ -96,8 +97,10 @@ static void fill(struct store_script *script, struct sure_store_op *op, struct s
   case SURE_STORE_CALL:
   case SURE_STORE_INTENT:
   case SURE_STORE_COMPLETE:
+  case SURE_STORE_RESOLVE:
     op->sequence = number;
     op->record_wanted = choice < 0xE0;
+    op->in_doubt = op->kind == SURE_STORE_COMPLETE && choice / 8 % 2 == 0;
     fill_call(script, op, take(script));
     op->record.code = script->next_run.code; /* what COMPLETE keeps */
     break;
@@ -114,6 +117,9 @@ static void fill(struct store_script *script, struct sure_store_op *op, struct s
     if (choice % 2 == 0) {
       op->fingerprint = (struct sure_fingerprint){0}; /* not known any more */
     }
+    break;
+  case SURE_STORE_DOUBTS:
+    op->sequence = choice % 3;
     break;
   case SURE_STORE_CLOSE:
   case SURE_STORE_RENEW:
@@ -135,9 +141,10 @@ static bool reopen(struct store_script *script) {
   return true;
 }
 
-/* An intent is completed as it was made: by a server that remembers. */
+/* An intent is completed as it was made, by a server that remembers, or resolved as it is listed.
+ */
 static bool is_out_of_contract(struct store_script *script, const struct sure_store_op *op) {
-  if (op->kind != SURE_STORE_COMPLETE) {
+  if (op->kind != SURE_STORE_COMPLETE && op->kind != SURE_STORE_RESOLVE) {
     return false;
   }
   for (size_t i = 0; i < script->model.row_count; i++) {
@@ -160,10 +167,10 @@ bool store_script_step(struct store_script *script) {
   }
   uint8_t choice = take(script);
   static const enum sure_store_op_kind kinds[] = {
-      SURE_STORE_CALL,   SURE_STORE_CALL,     SURE_STORE_CALL,  SURE_STORE_INTENT,
-      SURE_STORE_INTENT, SURE_STORE_COMPLETE, SURE_STORE_ACK,   SURE_STORE_SETTLE,
-      SURE_STORE_SETTLE, SURE_STORE_ATTACH,   SURE_STORE_CLOSE, SURE_STORE_RENEW,
-      SURE_STORE_SWEEP};
+      SURE_STORE_CALL,   SURE_STORE_CALL,     SURE_STORE_CALL,   SURE_STORE_INTENT,
+      SURE_STORE_INTENT, SURE_STORE_COMPLETE, SURE_STORE_ACK,    SURE_STORE_SETTLE,
+      SURE_STORE_SETTLE, SURE_STORE_ATTACH,   SURE_STORE_CLOSE,  SURE_STORE_RENEW,
+      SURE_STORE_SWEEP,  SURE_STORE_DOUBTS,   SURE_STORE_RESOLVE};
   enum { KINDS = sizeof kinds / sizeof *kinds };
   if (choice % (KINDS + 1) == KINDS) {
     return reopen(script);

@@ -245,6 +245,7 @@ static bool is_of(const struct sure_store_op *op, const struct sure__server *eng
   case SURE_STORE_CALL:
   case SURE_STORE_INTENT:
   case SURE_STORE_COMPLETE:
+  case SURE_STORE_RESOLVE:
     return sure__container_of(op, struct sure_call, op)->server == engine;
   case SURE_STORE_ATTACH:
   case SURE_STORE_ACK:
@@ -252,6 +253,7 @@ static bool is_of(const struct sure_store_op *op, const struct sure__server *eng
   case SURE_STORE_CLOSE:
   case SURE_STORE_RENEW:
   case SURE_STORE_SWEEP:
+  case SURE_STORE_DOUBTS:
     return sure__container_of(op, struct sure__task, op)->server == engine;
   }
   return false;

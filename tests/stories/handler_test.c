@@ -81,6 +81,7 @@ static void an_external_effect_that_failed_is_in_doubt_and_never_runs_again(void
   expect_story("[   0] client > REQUEST 1 attempt 1 watermark 1\n"
                "[  10] server < REQUEST 1 attempt 1\n"
                "[  10] server: SendLetter 1 runs\n"
+               "[  10] server: SendLetter 1 is in doubt\n"
                "[  10] server > RESPONSE 1 attempt 1 UNAVAILABLE IN_DOUBT\n"
                "[  20] client < RESPONSE 1 attempt 1\n"
                "[  70] client > REQUEST 1 attempt 2 watermark 1\n"
@@ -89,9 +90,9 @@ static void an_external_effect_that_failed_is_in_doubt_and_never_runs_again(void
                "[  90] client < RESPONSE 1 attempt 2\n"
                "[  90] client > SETTLE (1) call 1 of session 5e550001..\n"
                "[ 100] server < SETTLE (1)\n"
-               "[ 100] server > SETTLED (1) NOT_YET\n"
+               "[ 100] server > SETTLED (1) IN_DOUBT\n"
                "[ 110] client < SETTLED (1)\n"
-               "[ 115] client: call 1 ends DEADLINE_EXCEEDED CHANNEL, unknown\n");
+               "[ 110] client: call 1 ends UNAVAILABLE IN_DOUBT, unknown, settled\n");
 }
 
 /* ---- cancelling ---- */

@@ -56,7 +56,9 @@ static void on_run(const struct sure_call *call) {
 static void tell_commit(const struct sure_call *call, bool is_recorded) {
   struct call_text text = call_text(call);
   enum sure_code code = call->op.record.code;
-  if (!is_recorded) {
+  if (call->op.in_doubt) {
+    tell("server: %s is in doubt", text.text);
+  } else if (!is_recorded) {
     tell("server: %s is rolled back", text.text);
   } else if (code == SURE_OK) {
     tell("server: %s is committed", text.text);

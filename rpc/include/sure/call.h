@@ -78,6 +78,16 @@ SURE_API uint64_t sure_call_stamp(const struct sure_call *call);
  * is neither. */
 SURE_API struct sure_bytes sure_call_key(const struct sure_call *call);
 
+/* 32 hexadecimal digits that stay the same whenever this call runs or is reconciled: to hand on, as
+ * its idempotency key, to whoever has an effect for an EXTERNAL handler (S15). Derived from
+ * sure_call_key, or from the call's id when there is none. NULL when memory is short. */
+SURE_API const char *sure_call_effect_key(struct sure_call *call);
+
+/* Say with a failure of an EXTERNAL handler that nothing has happened outside of the store, and
+ * nothing will: returns `code`, for `return sure_call_not_applied(call, SURE_NOT_FOUND);`. The
+ * failure is then the call's result, as that of any other handler; without this it is in doubt. */
+SURE_API enum sure_code sure_call_not_applied(struct sure_call *call, enum sure_code code);
+
 /* The handler answers later: it keeps `call`, request and reply, returns, and somebody calls
  * sure_call_finish, on any thread, perhaps before the handler has returned. What the handler
  * returns after this counts for nothing. Neither its deadline nor cancellation ends the call;

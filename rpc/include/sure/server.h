@@ -53,6 +53,7 @@ struct sure_server_options {
   uint32_t address_sessions_max;    /* that one IP address may open in session_lease_ms: no limit */
   uint32_t clock_drift_ms_max;   /* stamps of clients that are further ahead of this machine's clock
                                   are not believed (S25): 500 */
+  uint32_t reconcile_ms;         /* between looks for calls in doubt (S15): 5000 */
   uint32_t session_lease_ms;     /* a session nobody is attached to is fenced after: 60 000 */
   uint32_t session_retention_ms; /* a fenced one is forgotten after: 24 h, memory 10 min */
 };
@@ -84,10 +85,28 @@ enum sure_run_mode {
    * never block. */
   SURE_RUN_INLINE = 4,
   /* On a thread of the pool, with an intent committed before it runs and the record after: for
-   * effects outside the store. Nothing re-runs after an intent; if this process dies meanwhile the
-   * call is IN_DOUBT. */
+   * effects outside the store. Nothing re-runs after an intent. If this process dies meanwhile, or
+   * the handler returns a failure without sure_call_not_applied, the call is IN_DOUBT until a
+   * reconciler has said what became of it (sure_server_set_reconciler). */
   SURE_RUN_EXTERNAL = 5,
 };
+
+/* What became of a call that is in doubt: its handler had an effect outside of the store, or not,
+ * when its process died or it returned a failure (S15). */
+enum sure_resolution {
+  SURE_RESOLVE_LATER = 0,       /* nobody knows yet; it is asked again after reconcile_ms */
+  SURE_RESOLVE_APPLIED = 1,     /* it happened: the reply is the call's result from now on */
+  SURE_RESOLVE_NOT_APPLIED = 2, /* it did not, and never will: clients are told so, and nothing can
+                                   run under this call's number or idempotency key any more */
+};
+
+/* Finds that out, by asking whoever had the effect: by sure_call_effect_key, which the handler had
+ * handed on, or sure_call_key. Of `call` there are also sure_call_method, sure_call_principal and
+ * memory; the request is not kept. `reply` is of the method's type, empty. On a thread of the pool;
+ * may block and make calls. Other servers on the same store may ask at the same time, and the first
+ * answer that is not LATER counts. */
+typedef enum sure_resolution sure_reconcile_fn(void *user, struct sure_call *call,
+                                               ProtobufCMessage *reply);
 
 /* Calls the typed handler of one method. Written by the generator. */
 typedef enum sure_code sure_handler_fn(const void *handlers, void *user, struct sure_call *call,
@@ -112,6 +131,13 @@ SURE_API enum sure_code sure_server_register(struct sure_server *server,
  * SURE_FAILED_PRECONDITION: the service is registered already. */
 SURE_API enum sure_code sure_server_set_run_mode(struct sure_server *server, const char *name,
                                                  enum sure_run_mode mode);
+
+/* Have `fn` say what became of calls of an EXTERNAL method that are in doubt: "pkg.Service/Method",
+ * registered before. NULL: nobody does, and they stay so. Before sure_server_listen.
+ * SURE_NOT_FOUND: no such method is registered.
+ * SURE_FAILED_PRECONDITION: it does not run as SURE_RUN_EXTERNAL, or the server listens. */
+SURE_API enum sure_code sure_server_set_reconciler(struct sure_server *server, const char *method,
+                                                   sure_reconcile_fn *fn, void *user);
 
 /* Put an interceptor (copied) behind those that are there. Before sure_server_listen.
  * SURE_INVALID_ARGUMENT: its version is another.

@@ -9,6 +9,7 @@
  *
  *     absent --CALL--> record                          effect and record in one transaction
  *     absent --INTENT--> intent --COMPLETE--> record   effect outside a transaction
+ *     intent --process dies, or COMPLETE in doubt--> in doubt --RESOLVE--> record or tombstone
  *     absent --SETTLE--> tombstone                     can never run
  *     record, tombstone --ACK--> absent, and its number refused: below the watermark or acked
  *
@@ -23,13 +24,15 @@
 extern "C" {
 #endif
 
-#define SURE_STORE_VERSION 2
+#define SURE_STORE_VERSION 3
 
 /* Records that a volatile store keeps for one session before it refuses new calls, and the bytes
  * for all sessions together. No unacknowledged record is ever evicted. */
 #define SURE_SESSION_RECORDS_MAX_DEFAULT  16384
 #define SURE_MEMORY_STORE_LEN_MAX_DEFAULT (1024u * 1024 * 1024)
 #define SURE_SESSIONS_MAX_DEFAULT         1000000
+/* Calls that one DOUBTS lists at most. */
+#define SURE_DOUBTS_MAX 64
 /* Bytes of an idempotency key. */
 #define SURE_KEY_LEN_MAX 255
 /* Bytes of a status message that a record keeps. */
@@ -71,13 +74,15 @@ enum sure_store_op_kind {
   SURE_STORE_ATTACH = 1,   /* create a session, or look one up and renew its lease */
   SURE_STORE_CALL = 2,     /* claim, check, run, record: all in the transaction */
   SURE_STORE_INTENT = 3,   /* claim and check; the run follows outside */
-  SURE_STORE_COMPLETE = 4, /* an intent of this process becomes a record, or goes */
+  SURE_STORE_COMPLETE = 4, /* an intent of this process becomes a record, goes, or is in doubt */
   SURE_STORE_ACK = 5,      /* raise watermark and ranges, delete what they cover: together (S9) */
   SURE_STORE_SETTLE = 6,   /* S12 */
   SURE_STORE_CLOSE = 7,    /* the client is done with the session: fence it; forget it if no record
                               is left */
   SURE_STORE_RENEW = 8,    /* renew the lease of one session */
   SURE_STORE_SWEEP = 9,    /* fence expired sessions, forget those past retention (S11) */
+  SURE_STORE_DOUBTS = 10,  /* list intents that are in doubt (S15) */
+  SURE_STORE_RESOLVE = 11, /* an intent that is in doubt becomes a record, or a tombstone */
 };
 
 /* What came of an op. Each kind answers with those in its line. */
@@ -86,7 +91,7 @@ enum sure_store_verdict {
 
   SURE_STORE_OPEN,   /* ATTACH: the session takes calls */
   SURE_STORE_FENCED, /* ATTACH: it answers from its records only */
-  SURE_STORE_DONE,   /* COMPLETE, ACK, CLOSE, RENEW, SWEEP */
+  SURE_STORE_DONE,   /* COMPLETE, ACK, CLOSE, RENEW, SWEEP, DOUBTS, RESOLVE */
 
   SURE_STORE_RECORDED,    /* CALL: it ran now and the record in `record` is committed */
   SURE_STORE_UNRECORDED,  /* CALL: it ran now and was rolled back (or has record_wanted false):
@@ -94,9 +99,10 @@ enum sure_store_verdict {
   SURE_STORE_GRANTED,     /* INTENT: run it */
   SURE_STORE_REPLAYED,    /* CALL, INTENT, SETTLE: `record` was there */
   SURE_STORE_TOMBSTONE,   /* CALL, INTENT, SETTLE: it is settled as never applied */
-  SURE_STORE_IN_PROGRESS, /* INTENT, SETTLE, CALL: an intent of this process that still runs */
-  SURE_STORE_IN_DOUBT,    /* the same: an intent of another, maybe dead process */
-  SURE_STORE_STALE,       /* CALL, INTENT, SETTLE: below the watermark or in the acked ranges */
+  SURE_STORE_IN_PROGRESS, /* INTENT, SETTLE, CALL: an intent of a process that is alive */
+  SURE_STORE_IN_DOUBT,    /* the same: its effect may have happened, and nobody is at it */
+  SURE_STORE_STALE,       /* CALL, INTENT, SETTLE: below the watermark or in the acked ranges.
+                             RESOLVE: no such call is in doubt */
   SURE_STORE_LOST, /* any: the session is forgotten or was never there; CALL, INTENT: or it is
                       fenced and has no row for this call */
   SURE_STORE_CALL_REUSED, /* CALL, INTENT: the row has another fingerprint */
@@ -107,6 +113,15 @@ enum sure_store_verdict {
   SURE_STORE_BROKE,  /* CALL: the handler left or spoilt its transaction (S21); rolled back, nothing
                         kept */
   SURE_STORE_FAILED, /* any: the store is broken and nothing is known; the server must stop */
+};
+
+/* A call that is in doubt. Its bytes belong to the op that lists it. */
+struct sure_doubt {
+  struct sure_session_id session;
+  uint64_t sequence;
+  uint64_t method;
+  struct sure_bytes principal;
+  struct sure_bytes key;
 };
 
 struct sure_store_op;
@@ -128,7 +143,7 @@ struct sure_store_op {
    * transaction and leave no trace. */
   bool record_wanted;
   struct sure_session_id session;
-  uint64_t sequence; /* SETTLE: 0 when only the key is known */
+  uint64_t sequence; /* SETTLE: 0 when only the key is known. DOUBTS: pass over so many */
   uint64_t method;
   struct sure_fingerprint fingerprint;
   struct sure_bytes principal; /* at most 255 bytes; empty until there is authentication; a session
@@ -146,11 +161,15 @@ struct sure_store_op {
   sure_store_run_fn *run; /* CALL */
   void *run_user;
   /* COMPLETE: names session, sequence, principal, method and key as its INTENT did. The record to
-   * keep is in `record`; keep it (record_wanted) or drop the intent. */
+   * keep is in `record`; keep it (record_wanted), drop the intent, or leave it in doubt.
+   * RESOLVE: names them as its doubt did; `record` if record_wanted, else a tombstone. */
+  bool in_doubt; /* COMPLETE */
 
   enum sure_store_verdict verdict;
   struct sure_record record;
-  uint64_t swept_count; /* SWEEP: sessions fenced or forgotten */
+  uint64_t swept_count;      /* SWEEP: sessions fenced or forgotten */
+  struct sure_doubt *doubts; /* DOUBTS: SURE_DOUBTS_MAX at most, always in the same order */
+  size_t doubt_count;
 
   /* Stamps of the hybrid logical clock (sure/clock.h). Before `run` the store puts the highest one
    * here that is committed, by whomever; `run` puts its own in place, and the store keeps the
