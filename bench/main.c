@@ -58,7 +58,7 @@ static error_t parse(int key, char *text, struct argp_state *state) {
 }
 
 static void remove_database(const char *path) {
-  static const char *const suffixes[] = {"", "-wal", "-shm"};
+  static const char *const suffixes[] = {"", "-wal", "-shm", "-owners"};
   char name[4096];
   for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
     snprintf(name, sizeof name, "%s%s", path, suffixes[i]);

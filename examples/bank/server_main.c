@@ -201,7 +201,7 @@ static void hold_signals(void) {
 
 /* A database made for a server which then could not listen goes: a wrong URL changes nothing. */
 static void remove_new(const char *database) {
-  static const char *const suffixes[] = {"", "-wal", "-shm"};
+  static const char *const suffixes[] = {"", "-wal", "-shm", "-owners"};
   char path[PATH_MAX];
   for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
     snprintf(path, sizeof path, "%s%s", database, suffixes[i]);

@@ -99,7 +99,8 @@ static error_t parse(int key, char *text, struct argp_state *state) {
 }
 
 static void remove_files(const char *directory) {
-  static const char *const names[] = {"ledger.db", "ledger.db-wal", "ledger.db-shm", "server"};
+  static const char *const names[] = {"ledger.db", "ledger.db-wal", "ledger.db-shm",
+                                      "ledger.db-owners", "server"};
   char path[sizeof((struct trial *)0)->directory + 32];
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     snprintf(path, sizeof path, "%s/%s", directory, names[i]);

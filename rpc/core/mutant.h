@@ -29,7 +29,9 @@
   X(ATTEMPT_TAKEN_FOR_CALL_ID, "S3")                                                               \
   X(LOSER_OF_A_HEDGE_RUNS_TOO, "protocol 5.1")                                                     \
   X(DRAIN_DROPS_WHAT_RUNS, "protocol 9.2")                                                         \
-  X(STAMP_NOT_MERGED, "S25")
+  X(STAMP_NOT_MERGED, "S25")                                                                       \
+  X(EXTERNAL_WITHOUT_INTENT, "S15")                                                                \
+  X(EXTERNAL_FAILURE_IS_NOT_APPLIED, "S15")
 
 /* Those in the SQLite store. */
 #define SURE__MUTANT_SQLITE_LIST(X)                                                                \
@@ -42,7 +44,8 @@
   X(COMMIT_ERROR_IS_NOT_APPLIED, "S20")                                                            \
   X(AUTOCOMMIT_NOT_CHECKED, "S21")                                                                 \
   X(SYNCHRONOUS_OFF, "S22")                                                                        \
-  X(CLOCK_NOT_DURABLE, "S25")
+  X(CLOCK_NOT_DURABLE, "S25")                                                                      \
+  X(OWNER_TAKEN_FOR_DEAD, "S15")
 
 /* There as well, and in handlers; looked for where all traffic goes to the bank of the examples, so
  * that nothing but what its customers are told can betray them. */

@@ -101,6 +101,17 @@ bool sure__plan_make(enum sure_semantics semantics, enum sure_run_mode mode, boo
   return false;
 }
 
+/* A handler whose effects the store does not hold can only run in one way. */
+static bool plan_method(const struct sure_method *method, enum sure_run_mode mode,
+                        const struct sure_store *store, struct sure__plan *out_plan) {
+  if (method->external_effects && mode == SURE_RUN_AUTO) {
+    mode = SURE_RUN_EXTERNAL;
+  }
+  return (!method->external_effects || mode == SURE_RUN_EXTERNAL) &&
+         sure__plan_make(method->semantics, mode, store->durable, store->ops->read != NULL,
+                         out_plan);
+}
+
 static struct sure__method_entry *make_entry(const struct sure__registry *registry,
                                              const struct sure_method *method,
                                              enum sure_run_mode mode,
@@ -112,8 +123,8 @@ static struct sure__method_entry *make_entry(const struct sure__registry *regist
     *problem = "the table's method id is not that of its name; generate the code again";
     return NULL;
   }
-  if (!sure__plan_make(method->semantics, mode, store->durable, store->ops->read != NULL, &plan)) {
-    *problem = "this run mode can't keep what the method's semantics promise on this store";
+  if (!plan_method(method, mode, store, &plan)) {
+    *problem = "this run mode can't keep what the method's options promise on this store";
     return NULL;
   }
   if (method->key_field != 0 && !store->durable && !store->allow_volatile_keys) {

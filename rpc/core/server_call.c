@@ -96,7 +96,7 @@ void sure__server_unpacked(struct sure__server *server, struct sure_call *call) 
   sure__assert(call->step == SURE__CALL_ADMITTED && "a call is unpacked once");
   if (plan->prepares) {
     run(server, call, SURE__CALL_PREPARES);
-  } else if (plan->claims) {
+  } else if (plan->claims && !SURE__MUTANT(EXTERNAL_WITHOUT_INTENT)) {
     submit(server, call, SURE__CALL_CLAIMS, SURE_STORE_INTENT);
   } else if (plan->in_store) {
     submit(server, call, SURE__CALL_IN_STORE, SURE_STORE_CALL);
@@ -123,7 +123,8 @@ void sure__server_run_done(struct sure__server *server, struct sure_call *call) 
                     call->op.record.reason != SURE_REASON_REPLY_LOST; /* that was OK */
   if (plan->claims) {
     /* An external effect that failed may have happened: its intent stays, in doubt (S15). */
-    call->op.in_doubt = plan->external && has_failed && !call->is_not_applied;
+    call->op.in_doubt = plan->external && has_failed && !call->is_not_applied &&
+                        !SURE__MUTANT(EXTERNAL_FAILURE_IS_NOT_APPLIED);
     call->op.record_wanted = !call->op.in_doubt && !call->is_unrecorded;
     submit(server, call, SURE__CALL_COMPLETES, SURE_STORE_COMPLETE);
     return;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rpc/core/mutant.h"
 #include "rpc/store/sqlite_store.h"
 
 static struct flock byte_of(int64_t epoch) {
@@ -43,7 +44,7 @@ bool sure__sqlite_owner_lives(const struct sure__sqlite *store, int64_t epoch) {
   if (epoch == store->epoch) {
     return true;
   }
-  if (epoch == SURE__SQLITE_NOBODY) {
+  if (epoch == SURE__SQLITE_NOBODY || SURE__MUTANT(OWNER_TAKEN_FOR_DEAD)) {
     return false;
   }
   return fcntl(store->owners_fd, F_OFD_GETLK, &other) != 0 || other.l_type != F_UNLCK;

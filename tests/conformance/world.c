@@ -114,7 +114,7 @@ void world_reopen(struct world *world) {
 void world_fini(struct world *world) {
   world->store = sure_store_free(world->store);
   world_free_ops(world);
-  static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+  static const char *const suffixes[] = {"", "-wal", "-shm", "-journal", "-owners"};
   for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
     char name[128];
     (void)snprintf(name, sizeof name, "%s%s", world->path, suffixes[i]);

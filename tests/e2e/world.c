@@ -23,7 +23,8 @@ int world_setup(void **state) {
 }
 
 static void remove_directory(const struct world *world) {
-  static const char *const names[] = {"store.db", "store.db-wal", "store.db-shm", "socket"};
+  static const char *const names[] = {"store.db", "store.db-wal", "store.db-shm", "store.db-owners",
+                                      "socket"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     char path[128];
     snprintf(path, sizeof path, "%s/%s", world->directory, names[i]);

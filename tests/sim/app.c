@@ -147,14 +147,21 @@ static void pay_again(struct client_node *node) {
   }
 }
 
+/* A memory store that plays a durable one does not know which processes have died. */
+static bool wires_are_offered(void) {
+  return sim.plan.store_mode == STORE_VOLATILE || sim.plan.store_mode == STORE_SQLITE;
+}
+
 static void act(struct client_node *node) {
   if (bank_app_is_wanted() && chance_permille(sim.plan.bank_permille)) {
     bank_app_act(node);
     return;
   }
   uint64_t choice = chance_below(100);
-  if (choice < 50) {
+  if (choice < 40) {
     call(node, new_deed("Charge"));
+  } else if (choice < 50) {
+    call(node, new_deed(wires_are_offered() ? "Wire" : "Charge"));
   } else if (choice < 65) {
     call(node, new_deed("Pay"));
   } else if (choice < 78) {

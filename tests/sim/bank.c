@@ -8,6 +8,7 @@
 #include "rpc/core/server.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/wires.h"
 
 enum { REPLY_LEN_MAX = 1024 * 1024 };
 
@@ -39,22 +40,44 @@ static enum sure_code refusal(struct sure_call *call) {
   return SURE_OK;
 }
 
+/* False: nobody made such a request. */
+static bool is_known(const struct sure_call *call, uint64_t deed_number, uint32_t reply_len) {
+  const struct deed *deed = model_deed(deed_number);
+  if (deed == NULL || deed->method != sure_call_method(call) || reply_len > REPLY_LEN_MAX) {
+    sim_fail("a handler got a request that nobody made");
+    return false;
+  }
+  return true;
+}
+
+static void fill_in(struct sure_call *call, uint64_t deed, uint64_t receipt, uint32_t len,
+                    Sim__V1__ChargeReply *reply) {
+  reply->deed = deed;
+  reply->receipt = receipt;
+  reply->padding.len = len;
+  reply->padding.data = len == 0 ? NULL : sure_call_alloc(call, len);
+}
+
+static void apply(const uint64_t *store_number, const struct sure_call *call,
+                  const Sim__V1__ChargeReply *reply) {
+  struct effect effect = {.origin = {call->op.session, call->op.sequence},
+                          .store = *store_number,
+                          .reply_hash = hash_reply(reply),
+                          .stamp = sure_call_stamp(call)};
+  model_apply(model_deed(reply->deed), &effect);
+}
+
 static enum sure_code perform(const uint64_t *store_number, struct sure_call *call,
                               uint64_t deed_number, uint32_t reply_len,
                               Sim__V1__ChargeReply *reply) {
-  struct deed *deed = model_deed(deed_number);
-  if (deed == NULL || deed->method != sure_call_method(call) || reply_len > REPLY_LEN_MAX) {
-    sim_fail("a handler got a request that nobody made");
+  if (!is_known(call, deed_number, reply_len)) {
     return SURE_INTERNAL;
   }
   enum sure_code code = refusal(call);
   if (code != SURE_OK) {
     return code;
   }
-  reply->deed = deed_number;
-  reply->receipt = chance_below(UINT64_MAX);
-  reply->padding.len = reply_len;
-  reply->padding.data = reply_len == 0 ? NULL : sure_call_alloc(call, reply_len);
+  fill_in(call, deed_number, chance_below(UINT64_MAX), reply_len, reply);
   if (sim.plan.store_mode == STORE_SQLITE && !ledger_insert(call->transaction, deed_number)) {
     return sure_call_fail(call, SURE_UNAVAILABLE, "the ledger can't be written");
   }
@@ -63,11 +86,7 @@ static enum sure_code perform(const uint64_t *store_number, struct sure_call *ca
     sim.coverage[COVER_BATCH_VOID]++;
     ledger_leave(call->transaction);
   }
-  struct effect effect = {.origin = {call->op.session, call->op.sequence},
-                          .store = *store_number,
-                          .reply_hash = hash_reply(reply),
-                          .stamp = sure_call_stamp(call)};
-  model_apply(deed, &effect);
+  apply(store_number, call, reply);
   return SURE_OK;
 }
 
@@ -108,6 +127,45 @@ static enum sure_code order(void *user, struct sure_call *call,
   return sure_call_apply(call, apply_order, plan);
 }
 
+/* When it is sent, and the other bank's answer is lost, this one knows as little as when it is not.
+ */
+static enum sure_code wire(void *user, struct sure_call *call,
+                           const Sim__V1__ChargeRequest *request, Sim__V1__ChargeReply *reply) {
+  if (!is_known(call, request->deed, request->reply_len)) {
+    return SURE_INTERNAL;
+  }
+  enum sure_code code = refusal(call);
+  if (code != SURE_OK) {
+    return sure_call_not_applied(call, code);
+  }
+  bool is_cut_off = !sim.is_healed && chance_permille(sim.plan.cut_off_permille);
+  if (is_cut_off && chance_below(2) == 0) {
+    return SURE_DEADLINE_EXCEEDED;
+  }
+  struct wire sent = {
+      .deed = request->deed, .receipt = chance_below(UINT64_MAX), .reply_len = request->reply_len};
+  (void)snprintf(sent.key, sizeof sent.key, "%s", sure_call_effect_key(call));
+  fill_in(call, sent.deed, sent.receipt, sent.reply_len, reply);
+  apply(user, call, reply);
+  wires_send(&sent);
+  return is_cut_off ? SURE_DEADLINE_EXCEEDED : SURE_OK;
+}
+
+static enum sure_resolution ask_about_wire(void *user, struct sure_call *call,
+                                           ProtobufCMessage *reply) {
+  (void)user;
+  if (!sim.is_healed && chance_below(2) == 0) {
+    return SURE_RESOLVE_LATER;
+  }
+  const struct wire *sent = wires_find(sure_call_effect_key(call));
+  sim.coverage[sent == NULL ? COVER_RESOLVED_NOT_APPLIED : COVER_RESOLVED_APPLIED]++;
+  if (sent == NULL) {
+    return SURE_RESOLVE_NOT_APPLIED;
+  }
+  fill_in(call, sent->deed, sent->receipt, sent->reply_len, (Sim__V1__ChargeReply *)reply);
+  return SURE_RESOLVE_APPLIED;
+}
+
 static enum sure_code count(void *user, struct sure_call *call,
                             const Sim__V1__CountRequest *request, Sim__V1__CountReply *reply) {
   (void)user;
@@ -122,6 +180,7 @@ static const struct sim__v1__bank_server handlers = {
     .charge = charge,
     .pay = pay,
     .order = order,
+    .wire = wire,
     .count = count,
     .remind = charge,
     .knock = charge,
@@ -143,6 +202,10 @@ void bank_offer(struct sure_server *server, const uint64_t *store_number) {
   }
   void *user = (void *)(uintptr_t)store_number;
   if (sim__v1__bank_server__register(server, &handlers, user) != SURE_OK) {
+    abort();
+  }
+  if (sure_server_set_reconciler(server, bank_method("Wire")->full_name, ask_about_wire, NULL) !=
+      SURE_OK) {
     abort();
   }
 }

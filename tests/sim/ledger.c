@@ -15,7 +15,7 @@
 static char path[64];
 
 static void remove_files(void) {
-  static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+  static const char *const suffixes[] = {"", "-wal", "-shm", "-journal", "-owners"};
   for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
     char name[sizeof path + 16];
     (void)snprintf(name, sizeof name, "%s%s", path, suffixes[i]);

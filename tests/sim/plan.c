@@ -52,6 +52,7 @@ static void plan_store(struct plan *plan) {
   plan->full_permille = perhaps(1, 50);
   plan->void_permille = perhaps(1, 100);
   plan->failed_permille = perhaps(1, 20);
+  plan->cut_off_permille = perhaps(1, 400);
 }
 
 /* What only real files have. */
@@ -184,6 +185,7 @@ const struct plan_field plan_fields[PLAN_FIELD_COUNT] = {
     FIELD(disk_permille, 0),
     FIELD(power_permille, 0),
     FIELD(leave_permille, 0),
+    FIELD(cut_off_permille, 0),
     FIELD(refuse_permille, 0),
     FIELD(abort_permille, 0),
     FIELD(cancel_permille, 0),

@@ -56,6 +56,8 @@ struct plan {
   uint32_t power_permille;  /* SQLite: batches after which the power goes */
   uint32_t leave_permille;  /* SQLite: handlers that make it leave the transaction */
 
+  uint32_t cut_off_permille; /* of wires: the handler hears nothing of what it has sent, or not */
+
   uint32_t bank_permille;    /* SQLite: of the traffic, what goes to the bank of the examples */
   uint32_t customer_count;   /* with accounts there */
   uint32_t abandon_permille; /* of unknown ends: nobody asks what became of the payment */
@@ -112,7 +114,7 @@ struct plan_field {
   uint32_t least;
 };
 
-enum { PLAN_FIELD_COUNT = 37 };
+enum { PLAN_FIELD_COUNT = 38 };
 extern const struct plan_field plan_fields[PLAN_FIELD_COUNT];
 
 const uint32_t *plan_at(const struct plan *plan, const struct plan_field *field);

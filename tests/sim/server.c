@@ -14,9 +14,17 @@
 #include "tests/sim/ledger.h"
 #include "tests/sim/network.h"
 
-enum { BATCH_MAX = 64 };
+enum { BATCH_MAX = 64, RECONCILE_MS = 700 };
 
 struct server_node servers[SERVERS_MAX];
+
+/* As sure_server_listen would. */
+static void begin_reconciling(struct sure_server *server) {
+  struct sure__shard *shard = &server->shards[0];
+  pthread_mutex_lock(&shard->lock);
+  sure__server_begin_reconciling(&shard->engine, sure__clock_ms());
+  sure__shard_finish(shard);
+}
 
 void server_start(struct server_node *node) {
   if (node->server != NULL) {
@@ -44,6 +52,7 @@ void server_start(struct server_node *node) {
       .connection_age_ms_max = plan->connection_age_ms,
       .connection_age_grace_ms = 500,
       .ping_interval_ms_min = plan->ping_interval_ms,
+      .reconcile_ms = RECONCILE_MS,
   };
   struct sure_server *server = NULL;
   if (sure_server_open(&options, &server) != SURE_OK) {
@@ -55,6 +64,7 @@ void server_start(struct server_node *node) {
   if (bank_app_is_wanted() && bank_register(server) != SURE_OK) {
     sim_fail("a server does not offer the bank");
   }
+  begin_reconciling(server);
   process_enter(before);
 }
 

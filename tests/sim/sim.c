@@ -10,6 +10,7 @@
 #include "tests/sim/ledger.h"
 #include "tests/sim/network.h"
 #include "tests/sim/server.h"
+#include "tests/sim/wires.h"
 
 enum { LINE_LEN_MAX = 512, HEAL_MS = 30000, PROBE_EVERY_MS = 1000, PROBE_MS = 20000 };
 
@@ -138,5 +139,6 @@ void sim_run_setup(const struct sim_setup *setup, FILE *trace_file) {
   bank_app_clear();
   errands_clear();
   model_clear();
+  wires_clear();
   process_clear();
 }

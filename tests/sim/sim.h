@@ -48,6 +48,9 @@ enum { CLOCK_DRIFT_MS_MAX = 500 };
   X(SETTLED_RECORD, "settled with a record")                                                       \
   X(SETTLED_TOMBSTONE, "settled with a tombstone")                                                 \
   X(SETTLED_NOT_YET, "settle against running")                                                     \
+  X(SETTLED_IN_DOUBT, "settle in doubt")                                                           \
+  X(RESOLVED_APPLIED, "doubts resolved as applied")                                                \
+  X(RESOLVED_NOT_APPLIED, "doubts resolved as not applied")                                        \
   X(KEY_REUSED, "keys used twice")                                                                 \
   X(KEY_WAITS, "waits for a key")                                                                  \
   X(COMMIT_UNHEARD, "commits unheard of")                                                          \

@@ -56,6 +56,7 @@ static void cover(const struct heard *heard, const struct sure__frame *frame) {
   } else if (frame->type == SURE__SETTLED) {
     sim.coverage[COVER_SETTLED_RECORD] += frame->settled.verdict == SURE__SETTLED_RECORD;
     sim.coverage[COVER_SETTLED_TOMBSTONE] += frame->settled.verdict == SURE__SETTLED_TOMBSTONE;
+    sim.coverage[COVER_SETTLED_IN_DOUBT] += frame->settled.verdict == SURE__SETTLED_IN_DOUBT;
     sim.coverage[COVER_SETTLED_NOT_YET] += frame->settled.verdict == SURE__SETTLED_NOT_YET;
   }
 }
