@@ -28,6 +28,28 @@ bool sure__call_handler_returned(struct sure_call *call, enum sure_code *code) {
   return true;
 }
 
+/* Somebody may free the server once the call has ended, while the finisher is still in here. */
+static void enter(struct sure_server *server) {
+  pthread_mutex_lock(&server->lock);
+  server->finishing_count++;
+  pthread_mutex_unlock(&server->lock);
+}
+
+static void leave(struct sure_server *server) {
+  pthread_mutex_lock(&server->lock);
+  server->finishing_count--;
+  pthread_cond_broadcast(&server->changed);
+  pthread_mutex_unlock(&server->lock);
+}
+
+void sure__finishers_wait(struct sure_server *server) {
+  pthread_mutex_lock(&server->lock);
+  while (server->finishing_count > 0) {
+    pthread_cond_wait(&server->changed, &server->lock);
+  }
+  pthread_mutex_unlock(&server->lock);
+}
+
 void sure_call_finish(struct sure_call *call, enum sure_code code) {
   struct sure__shard *shard = sure__container_of(call->server, struct sure__shard, engine);
   call->deferred_code = code;
@@ -37,8 +59,11 @@ void sure_call_finish(struct sure_call *call, enum sure_code code) {
   if (before == SURE__DEFERRED) {
     return; /* the handler has not returned yet */
   }
+  struct sure_server *server = shard->server;
+  enter(server);
   sure__call_run_ended(call, code, false);
   pthread_mutex_lock(&shard->lock);
   sure__server_run_done(&shard->engine, call);
   sure__shard_finish(shard);
+  leave(server);
 }

@@ -113,6 +113,7 @@ struct sure_server {
   pthread_cond_t changed;
   struct sure__list links;
   size_t link_count;
+  size_t finishing_count; /* threads of the application that are in sure_call_finish */
   struct sure__addresses addresses;
   struct sure__listener **listeners;
   size_t listener_count;
@@ -160,6 +161,8 @@ bool sure__call_run_in_store(void *user, struct sure_store_op *op, void *transac
 
 /* After a handler. False: the call is no longer ours. Else `*code` is its code. */
 bool sure__call_handler_returned(struct sure_call *call, enum sure_code *code);
+/* Until nobody is in sure_call_finish. */
+void sure__finishers_wait(struct sure_server *server);
 
 /* intercept.c */
 

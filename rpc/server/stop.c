@@ -118,6 +118,7 @@ void sure__server_end(struct sure_server *server) {
   while (!engines_are_idle(server)) {
     pause_drain(server);
   }
+  sure__finishers_wait(server);
 }
 
 enum sure_code sure_server_drain(struct sure_server *server, uint32_t drain_ms_max) {

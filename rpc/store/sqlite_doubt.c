@@ -106,7 +106,7 @@ static bool bury(struct sure__sqlite *store, struct sure_store_op *op,
 
 bool sure__sqlite_resolve(struct sure__sqlite *store, struct sure_store_op *op) {
   struct sure__sqlite_session *session;
-  int64_t owner;
+  int64_t owner = SURE__SQLITE_NOBODY;
   bool found = false;
   op->verdict = SURE_STORE_STALE;
   if (!sure__sqlite_session(store, op, &session)) {

@@ -14,6 +14,9 @@ struct raw_client {
 
 /* "tcp://127.0.0.1:port" or "ipc:///path"; asserts that it worked. */
 void raw_dial(struct raw_client *client, const char *url);
+/* The two halves of that. */
+void raw_socket(struct raw_client *client, const char *url);
+void raw_connect(struct raw_client *client, const char *url);
 void raw_close(struct raw_client *client);
 /* Dial and attach to a new session. */
 void raw_open(struct raw_client *client, const char *url);
