@@ -84,8 +84,7 @@ static void timer_fired(struct sure__server *server, struct sure__timer *timer, 
     sure__peer_timer_fired(server, sure__container_of(timer, struct sure__peer, timer), now_ms);
     break;
   case SURE__TIMER_ACCEPT:
-    sure__call_accept_timer_fired(server,
-                                  sure__container_of(timer, struct sure_call, accept_timer));
+    sure__call_timer_fired(server, sure__container_of(timer, struct sure_call, accept_timer));
     break;
   case SURE__TIMER_RENEW:
     sure__server_session_renew(
@@ -138,7 +137,7 @@ void sure__server_store_done(struct sure__server *server, struct sure_store_op *
   case SURE_STORE_CALL:
   case SURE_STORE_INTENT:
   case SURE_STORE_COMPLETE:
-    sure__call_store_done(server, sure__container_of(op, struct sure_call, op));
+    sure__call_store_done(server, sure__container_of(op, struct sure_call, op), now_ms);
     return;
   case SURE_STORE_RESOLVE:
     sure__reconcile_done(server, sure__container_of(op, struct sure_call, op));

@@ -139,6 +139,7 @@ enum sure__call_step {
   SURE__CALL_CLAIMS,
   SURE__CALL_RUNS,
   SURE__CALL_COMPLETES,
+  SURE__CALL_WAITS, /* to complete: the store could not write that */
   SURE__CALL_IN_STORE,
   SURE__CALL_RECONCILES, /* no run of it: the application is asked what became of one (S15) */
 };

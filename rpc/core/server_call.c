@@ -6,6 +6,8 @@
 #include "rpc/core/server_private.h"
 
 #define ACK_DELAY_MS_DEFAULT 10u
+/* Until an end that the store could not write is tried again. */
+#define COMPLETE_AGAIN_MS 100
 
 static bool is_exactly_once(const struct sure_call *call) {
   return call->method->table->semantics == SURE_EXACTLY_ONCE;
@@ -36,6 +38,20 @@ static struct sure__waiter *find_waiter(const struct sure__peer *peer, uint64_t 
     }
   }
   return NULL;
+}
+
+/* Says to all who wait that the call is in hand. */
+static void accept(struct sure__server *server, const struct sure_call *call) {
+  for (struct sure__list *l = call->waiters.next; l != &call->waiters; l = l->next) {
+    struct sure__waiter *waiter = sure__container_of(l, struct sure__waiter, of_call);
+    if (!waiter->is_accepted) {
+      waiter->is_accepted = true;
+      sure__peer_send(server, waiter->peer,
+                      &(struct sure__frame){.type = SURE__ACCEPTED,
+                                            .sequence = call->op.sequence,
+                                            .attempt = waiter->attempt});
+    }
+  }
 }
 
 /* ---- the end of a call ---- */
@@ -105,6 +121,10 @@ void sure__server_unpacked(struct sure__server *server, struct sure_call *call) 
   }
 }
 
+static void complete(struct sure__server *server, struct sure_call *call) {
+  submit(server, call, SURE__CALL_COMPLETES, SURE_STORE_COMPLETE);
+}
+
 void sure__server_run_done(struct sure__server *server, struct sure_call *call) {
   const struct sure__plan *plan = &call->method->plan;
   if (call->step == SURE__CALL_RECONCILES) {
@@ -126,7 +146,7 @@ void sure__server_run_done(struct sure__server *server, struct sure_call *call) 
     call->op.in_doubt = plan->external && has_failed && !call->is_not_applied &&
                         !SURE__MUTANT(EXTERNAL_FAILURE_IS_NOT_APPLIED);
     call->op.record_wanted = !call->op.in_doubt && !call->is_unrecorded;
-    submit(server, call, SURE__CALL_COMPLETES, SURE_STORE_COMPLETE);
+    complete(server, call);
     return;
   }
   call->op.verdict = SURE_STORE_UNRECORDED;
@@ -157,7 +177,24 @@ static enum sure_store_verdict verdict_after_run(const struct sure_call *call) {
   }
 }
 
-void sure__call_store_done(struct sure__server *server, struct sure_call *call) {
+/* Its run has ended and the store did not write that: it is busy, or its disk is full. Until it
+ * does, the intent is in progress for all the world. False: it is given up, as the process ends,
+ * and another will find the intent in doubt. */
+static bool complete_again(struct sure__server *server, struct sure_call *call, uint64_t now_ms) {
+  if (call->op.verdict == SURE_STORE_BUSY) {
+    complete(server, call);
+    return true;
+  }
+  if (call->op.verdict != SURE_STORE_FULL || server->is_draining) {
+    return false;
+  }
+  call->step = SURE__CALL_WAITS;
+  accept(server, call);
+  sure__timers_set(&server->timers, &call->accept_timer, now_ms + COMPLETE_AGAIN_MS);
+  return true;
+}
+
+void sure__call_store_done(struct sure__server *server, struct sure_call *call, uint64_t now_ms) {
   if (has_run_in_store(call)) {
     server->stats.runs++;
   }
@@ -166,8 +203,7 @@ void sure__call_store_done(struct sure__server *server, struct sure_call *call) 
     return;
   }
   if (call->step == SURE__CALL_COMPLETES) {
-    if (call->op.verdict == SURE_STORE_BUSY) {
-      submit(server, call, SURE__CALL_COMPLETES, SURE_STORE_COMPLETE); /* the effect is there */
+    if (complete_again(server, call, now_ms)) {
       return;
     }
     call->op.verdict = verdict_after_run(call);
@@ -180,7 +216,8 @@ void sure__call_store_done(struct sure__server *server, struct sure_call *call) 
 /* ACCEPTED is due to those who wait and have none yet. Inline calls answer at once. */
 static void schedule_accept(struct sure__server *server, struct sure_call *call, uint64_t now_ms) {
   const struct sure_method *table = call->method->table;
-  if (call->method->plan.inlined || sure__timer_is_set(&call->accept_timer)) {
+  bool is_due = sure__timer_is_set(&call->accept_timer) && call->step != SURE__CALL_WAITS;
+  if (call->method->plan.inlined || is_due) {
     return;
   }
   uint32_t delay_ms = table->ack_delay_ms == 0 ? ACK_DELAY_MS_DEFAULT : table->ack_delay_ms;
@@ -355,15 +392,9 @@ void sure__call_drop_waiters(struct sure__peer *peer) {
   }
 }
 
-void sure__call_accept_timer_fired(struct sure__server *server, struct sure_call *call) {
-  for (struct sure__list *l = call->waiters.next; l != &call->waiters; l = l->next) {
-    struct sure__waiter *waiter = sure__container_of(l, struct sure__waiter, of_call);
-    if (!waiter->is_accepted) {
-      waiter->is_accepted = true;
-      sure__peer_send(server, waiter->peer,
-                      &(struct sure__frame){.type = SURE__ACCEPTED,
-                                            .sequence = call->op.sequence,
-                                            .attempt = waiter->attempt});
-    }
+void sure__call_timer_fired(struct sure__server *server, struct sure_call *call) {
+  if (call->step == SURE__CALL_WAITS) {
+    complete(server, call);
   }
+  accept(server, call);
 }

@@ -88,10 +88,10 @@ void sure__call_offer(struct sure__server *server, struct sure__peer *peer, stru
                       uint64_t now_ms);
 void sure__call_on_cancel(struct sure__server *server, struct sure__peer *peer,
                           const struct sure__frame *frame);
-void sure__call_store_done(struct sure__server *server, struct sure_call *call);
+void sure__call_store_done(struct sure__server *server, struct sure_call *call, uint64_t now_ms);
 /* The peer is gone, and its waiters with it. */
 void sure__call_drop_waiters(struct sure__peer *peer);
-void sure__call_accept_timer_fired(struct sure__server *server, struct sure_call *call);
+void sure__call_timer_fired(struct sure__server *server, struct sure_call *call);
 /* The EXACTLY_ONCE call that runs under this number, or NULL. */
 struct sure_call *sure__call_find_running(const struct sure__server_session *session,
                                           uint64_t sequence);

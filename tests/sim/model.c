@@ -197,7 +197,9 @@ static void check_ok(const struct deed *deed, const struct answer *answer) {
 }
 
 uint64_t model_effect_stamp(const struct deed *deed, const struct answer *answer) {
-  const struct effect *effect = find_effect(deed, answer);
+  /* Whichever run was answered, of several; or one that was resolved by somebody who can't know. */
+  bool is_unsure = may_repeat(deed) || deed->method->external_effects;
+  const struct effect *effect = is_unsure ? NULL : find_effect(deed, answer);
   return effect == NULL ? 0 : effect->stamp;
 }
 

@@ -145,6 +145,33 @@ static void a_store_that_is_busy_has_the_call_asked_about_again(void **state) {
   client_expect_response(&client, 1, SURE_OK, SURE_REASON_NONE, SURE__RECORDED | SURE__REPLAYED);
 }
 
+/* Found by the simulator: the intent stayed for ever with a process that lived, so that it was
+ * neither in doubt nor in progress, and a client asked again and again. */
+static void an_end_that_the_store_can_not_write_is_written_when_it_can(void **state) {
+  (void)state;
+  driver.script[SURE_STORE_COMPLETE] = SURE_STORE_FULL;
+  client_call(&client, DRIVER_EXTERNAL, 1, "charge");
+  driver_advance(&driver, 300);
+  client_expect(&client, SURE__ACCEPTED);
+  client_expect_silence(&client);
+  driver.script[SURE_STORE_COMPLETE] = SURE_STORE_PENDING;
+  driver_advance(&driver, 100);
+  client_expect_response(&client, 1, SURE_OK, SURE_REASON_NONE, SURE__RECORDED);
+  assert_int_equal(1, driver.run_count);
+}
+
+static void a_server_that_drains_does_not_wait_for_a_store_that_can_not_write(void **state) {
+  (void)state;
+  driver.script[SURE_STORE_COMPLETE] = SURE_STORE_FULL;
+  client_call(&client, DRIVER_EXTERNAL, 1, "charge");
+  sure__server_drain(&driver.server);
+  driver_advance(&driver, 200);
+  client_expect(&client, SURE__ACCEPTED);
+  client_expect(&client, SURE__GOAWAY);
+  client_expect_response(&client, 1, SURE_UNAVAILABLE, SURE_REASON_IN_DOUBT, 0);
+  assert_true(sure__server_is_idle(&driver.server));
+}
+
 static void a_server_that_drains_asks_no_more(void **state) {
   (void)state;
   fail_call();
@@ -168,6 +195,8 @@ int main(void) {
       TEST(nobody_asks_about_a_call_that_runs),
       TEST(every_call_in_doubt_is_asked_about_in_its_turn),
       TEST(a_store_that_is_busy_has_the_call_asked_about_again),
+      TEST(an_end_that_the_store_can_not_write_is_written_when_it_can),
+      TEST(a_server_that_drains_does_not_wait_for_a_store_that_can_not_write),
       TEST(a_server_that_drains_asks_no_more),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
