@@ -29,9 +29,11 @@
   X(ATTEMPT_TAKEN_FOR_CALL_ID, "S3")                                                               \
   X(LOSER_OF_A_HEDGE_RUNS_TOO, "protocol 5.1")                                                     \
   X(DRAIN_DROPS_WHAT_RUNS, "protocol 9.2")                                                         \
-  X(STAMP_NOT_MERGED, "S25")                                                                       \
   X(EXTERNAL_WITHOUT_INTENT, "S15")                                                                \
   X(EXTERNAL_FAILURE_IS_NOT_APPLIED, "S15")
+
+/* Looked for where there are several servers, and their clocks are set wrong all the time. */
+#define SURE__MUTANT_CLOCKS_LIST(X) X(STAMP_NOT_MERGED, "S25")
 
 /* Those in the SQLite store. */
 #define SURE__MUTANT_SQLITE_LIST(X)                                                                \
@@ -57,8 +59,8 @@
 enum sure__mutant {
   SURE__MUTANT_NONE,
 #define SURE__MUTANT_ENUM(name, rule) SURE__MUTANT_##name,
-  SURE__MUTANT_LIST(SURE__MUTANT_ENUM) SURE__MUTANT_SQLITE_LIST(SURE__MUTANT_ENUM)
-      SURE__MUTANT_BANK_LIST(SURE__MUTANT_ENUM)
+  SURE__MUTANT_LIST(SURE__MUTANT_ENUM) SURE__MUTANT_CLOCKS_LIST(SURE__MUTANT_ENUM)
+      SURE__MUTANT_SQLITE_LIST(SURE__MUTANT_ENUM) SURE__MUTANT_BANK_LIST(SURE__MUTANT_ENUM)
 #undef SURE__MUTANT_ENUM
 };
 

@@ -20,12 +20,16 @@ static const struct {
 #define MUTANT_ROW(name, rule) {#name, rule, "memory", {0}},
     SURE__MUTANT_LIST(MUTANT_ROW)
 #undef MUTANT_ROW
+#define MUTANT_ROW(name, rule)                                                                     \
+  {#name, rule, "memory, clocks", {.changes = "server_count=3,skew_every_ms=100"}},
+        SURE__MUTANT_CLOCKS_LIST(MUTANT_ROW)
+#undef MUTANT_ROW
 #define MUTANT_ROW(name, rule) {#name, rule, "SQLite", {.uses_sqlite = true}},
-        SURE__MUTANT_SQLITE_LIST(MUTANT_ROW)
+            SURE__MUTANT_SQLITE_LIST(MUTANT_ROW)
 #undef MUTANT_ROW
 #define MUTANT_ROW(name, rule)                                                                     \
   {#name, rule, "SQLite, bank", {.uses_sqlite = true, .changes = "bank_permille=1000"}},
-            SURE__MUTANT_BANK_LIST(MUTANT_ROW)
+                SURE__MUTANT_BANK_LIST(MUTANT_ROW)
 #undef MUTANT_ROW
 };
 
