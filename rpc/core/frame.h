@@ -11,6 +11,7 @@
 #include <sure/store.h>
 
 #include "rpc/core/buffer.h"
+#include "rpc/core/stream_message.h"
 
 #define SURE__FRAME_LEN_MAX        65536u
 #define SURE__FRAME_HEADER_LEN     32u
@@ -42,6 +43,8 @@ enum sure__frame_type {
 enum sure__frame_flag {
   SURE__MORE = 0x0001,
   SURE__CONT = 0x0002,
+  SURE__RESUME = 0x0004,
+  SURE__END = 0x0008,
   SURE__NOT_RUN = 0x0100,
   SURE__ROLLED_BACK = 0x0200,
   SURE__RECORDED = 0x0400,
@@ -178,6 +181,8 @@ struct sure__frame {
     struct sure__settle_body settle;
     struct sure__settled_body settled;
     struct sure__goaway goaway;
+    struct sure__part data; /* its bytes are the payload */
+    struct sure__window window;
   };
 };
 

@@ -177,6 +177,35 @@ static const char *decode_goaway(const uint8_t *p, struct sure__frame *frame) {
   return NULL;
 }
 
+static const char *decode_data(const uint8_t *p, struct sure__frame *frame) {
+  frame->data = (struct sure__part){.index = sure__get_u64(p),
+                                    .offset = sure__get_u32(p + 8),
+                                    .total = sure__get_u32(p + 12),
+                                    .is_end = (frame->flags & SURE__END) != 0,
+                                    .bytes = frame->payload};
+  if (frame->sequence == 0 || frame->attempt == 0 || frame->data.index == 0) {
+    return "DATA without its numbers";
+  }
+  if (frame->data.is_end) {
+    bool is_empty = frame->data.offset == 0 && frame->data.total == 0 && frame->payload.len == 0;
+    return is_empty ? NULL : "the end of a stream with a message in it";
+  }
+  uint32_t total = frame->data.total;
+  bool fits = frame->data.offset <= total && frame->payload.len <= total - frame->data.offset;
+  return fits ? NULL : "DATA beyond its message";
+}
+
+static const char *decode_window(const uint8_t *p, struct sure__frame *frame) {
+  frame->window = (struct sure__window){.index = sure__get_u64(p),
+                                        .offset = sure__get_u32(p + 8),
+                                        .credit = sure__get_u32(p + 12),
+                                        .acked = sure__get_u64(p + 16)};
+  if (frame->sequence == 0 || frame->attempt == 0 || frame->payload.len != 0) {
+    return "WINDOW without its numbers";
+  }
+  return frame->window.acked < frame->window.index ? NULL : "WINDOW that acknowledges too much";
+}
+
 const char *sure__frame_decode_fixed(const uint8_t *fixed, struct sure__frame *frame) {
   switch (frame->type) {
   case SURE__HELLO:
@@ -199,6 +228,10 @@ const char *sure__frame_decode_fixed(const uint8_t *fixed, struct sure__frame *f
     return decode_settled(fixed, frame);
   case SURE__GOAWAY:
     return decode_goaway(fixed, frame);
+  case SURE__DATA:
+    return decode_data(fixed, frame);
+  case SURE__WINDOW:
+    return decode_window(fixed, frame);
   case SURE__ACCEPTED:
   case SURE__CANCEL:
     return frame->sequence == 0 || frame->attempt == 0 ? "frame about a call without its number"

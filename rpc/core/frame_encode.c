@@ -90,6 +90,19 @@ static void put_goaway(uint8_t *p, const struct sure__goaway *goaway) {
   sure__put_u16(p + 2, (uint16_t)goaway->text.len);
 }
 
+static void put_data(uint8_t *p, const struct sure__part *part) {
+  sure__put_u64(p, part->index);
+  sure__put_u32(p + 8, part->offset);
+  sure__put_u32(p + 12, part->total);
+}
+
+static void put_window(uint8_t *p, const struct sure__window *window) {
+  sure__put_u64(p, window->index);
+  sure__put_u32(p + 8, window->offset);
+  sure__put_u32(p + 12, window->credit);
+  sure__put_u64(p + 16, window->acked);
+}
+
 static void put_fixed(uint8_t *p, const struct sure__frame *frame) {
   switch ((enum sure__frame_type)frame->type) {
   case SURE__HELLO:
@@ -127,8 +140,12 @@ static void put_fixed(uint8_t *p, const struct sure__frame *frame) {
   case SURE__CLOSE_SESSION:
   case SURE__PING:
   case SURE__PONG:
+    break;
   case SURE__DATA:
+    put_data(p, &frame->data);
+    break;
   case SURE__WINDOW:
+    put_window(p, &frame->window);
     break;
   }
 }

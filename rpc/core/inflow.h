@@ -1,5 +1,5 @@
 /* The receiving half of a stream: parts to messages, and how much more the sender may send
- * (docs/protocol.md, section 11).
+ * (docs/protocol.md, section 12).
  *
  * Parts come in order and without gaps: after a new connection the sender begins again exactly
  * where this half says that it stands. What is held is bounded by the window, or by one message
@@ -11,23 +11,6 @@
 #include <sure/base.h>
 
 #include "rpc/core/stream_message.h"
-
-/* A part of a message. */
-struct sure__part {
-  uint64_t index;  /* of the message, from 1 */
-  uint32_t offset; /* in it */
-  uint32_t total;  /* its length */
-  bool is_end;     /* no message: the one before `index` was the last */
-  struct sure_bytes bytes;
-};
-
-/* Where a receiver stands, and what it allows. */
-struct sure__window {
-  uint64_t index;  /* the next message, from 1, or the one that is coming */
-  uint32_t offset; /* how much of it is here */
-  uint32_t credit; /* bytes that may follow, each message counting SURE__STREAM_MESSAGE_COST more */
-  uint64_t acked;  /* the sender may forget messages up to this one */
-};
 
 struct sure__inflow {
   uint32_t window_len;

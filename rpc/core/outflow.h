@@ -1,5 +1,5 @@
 /* The sending half of a stream: messages to parts, as far as the receiver allows, and what has to
- * be kept in case that they must be sent again (docs/protocol.md, section 11). */
+ * be kept in case that they must be sent again (docs/protocol.md, section 12). */
 #ifndef SURE_CORE_OUTFLOW_H
 #define SURE_CORE_OUTFLOW_H
 

@@ -101,14 +101,31 @@ bool sure__plan_make(enum sure_semantics semantics, enum sure_run_mode mode, boo
   return false;
 }
 
-/* A handler whose effects the store does not hold can only run in one way. */
+static bool is_streaming(const struct sure_method *method) {
+  return method->client_streams || method->server_streams;
+}
+
+static enum sure_run_mode preset_mode(const struct sure_method *method,
+                                      const struct sure_store *store) {
+  bool is_exactly_once = method->semantics == SURE_EXACTLY_ONCE;
+  if (method->external_effects || (is_streaming(method) && is_exactly_once && store->durable)) {
+    return SURE_RUN_EXTERNAL;
+  }
+  return is_streaming(method) ? SURE_RUN_POOL : SURE_RUN_AUTO;
+}
+
+/* A handler whose effects the store does not hold can only run in one way, and one that waits for
+ * messages in no transaction and on no thread that others need. */
 static bool plan_method(const struct sure_method *method, enum sure_run_mode mode,
                         const struct sure_store *store, struct sure__plan *out_plan) {
-  if (method->external_effects && mode == SURE_RUN_AUTO) {
-    mode = SURE_RUN_EXTERNAL;
+  if (mode == SURE_RUN_AUTO) {
+    mode = preset_mode(method, store);
   }
-  return (!method->external_effects || mode == SURE_RUN_EXTERNAL) &&
-         sure__plan_make(method->semantics, mode, store->durable, store->ops->read != NULL,
+  if ((method->external_effects && mode != SURE_RUN_EXTERNAL) ||
+      (is_streaming(method) && mode != SURE_RUN_EXTERNAL && mode != SURE_RUN_POOL)) {
+    return false;
+  }
+  return sure__plan_make(method->semantics, mode, store->durable, store->ops->read != NULL,
                          out_plan);
 }
 

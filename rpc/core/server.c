@@ -3,6 +3,7 @@
 #include "rpc/core/assert.h"
 #include "rpc/core/memory.h"
 #include "rpc/core/mutant.h"
+#include "rpc/core/server_stream.h"
 
 bool sure__server_timer_reserve(struct sure__server *server) {
   if (!sure__timers_reserve(&server->timers, server->timer_count + 1)) {
@@ -24,6 +25,7 @@ bool sure__server_init(struct sure__server *server, const struct sure__server_co
   sure__list_init(&server->actions.knocking);
   sure__list_init(&server->actions.arrived);
   sure__list_init(&server->actions.admitted);
+  sure__list_init(&server->actions.woken);
   sure__list_init(&server->actions.cancelled);
   sure__list_init(&server->actions.runs);
   sure__list_init(&server->actions.calls);
@@ -32,6 +34,8 @@ bool sure__server_init(struct sure__server *server, const struct sure__server_co
   sure__list_init(&server->actions.closing);
   sure__list_init(&server->peers);
   sure__list_init(&server->to_ack);
+  sure__list_init(&server->pumping);
+  sure__list_init(&server->streams);
   sure__list_init(&server->free_calls);
   sure__index_init(&server->sessions);
   server->sweep_timer.kind = SURE__TIMER_SWEEP;
@@ -49,6 +53,7 @@ bool sure__server_init(struct sure__server *server, const struct sure__server_co
 }
 
 void sure__server_fini(struct sure__server *server) {
+  sure__server_streams_forget(server);
   sure__assert(sure__server_is_idle(server) && "the shell has waited");
   sure__assert(sure__list_is_empty(&server->peers) && "every connection was reported lost");
   struct sure__list *link;
@@ -92,6 +97,10 @@ static void timer_fired(struct sure__server *server, struct sure__timer *timer, 
     break;
   case SURE__TIMER_SWEEP:
     sweep(server, now_ms);
+    break;
+  case SURE__TIMER_STREAM:
+    sure__server_stream_due(server, sure__container_of(timer, struct sure__server_stream, timer),
+                            now_ms);
     break;
   case SURE__TIMER_RECONCILE:
     sure__reconcile(server, now_ms);

@@ -70,6 +70,8 @@ enum sure__peer_phase {
   SURE__PEER_CLOSED,
 };
 
+struct sure__server_stream;
+
 /* A connection as the engine sees it; part of the shell's. */
 struct sure__peer {
   enum sure__peer_phase phase;
@@ -101,6 +103,10 @@ struct sure__peer {
   struct sure__list assembling;  /* calls whose payload has not arrived whole */
   struct sure__list arriving;    /* calls that the shell has not let through yet */
   struct sure__list tasks;       /* store tasks that were asked here */
+  struct sure__list sending;     /* sure__stream.turn: those that have something to send */
+  struct sure__list pumps;       /* in server.pumping */
+  size_t unsent_len;             /* of streams, as far as the engine knows */
+  bool awaits_room;              /* it is to be told when that is less: sure__server_sent */
   struct sure__list dirty;       /* in actions.dirty */
   struct sure__list knocks;      /* in actions.knocking */
 };
@@ -116,7 +122,8 @@ struct sure__server_session {
   uint64_t watermark;          /* highest heard */
   struct sure__index running;  /* struct sure_call by sequence */
   struct sure__list peers;
-  struct sure__list to_ack; /* in server.to_ack */
+  struct sure__list lingering; /* sure__server_stream.lingering */
+  struct sure__list to_ack;    /* in server.to_ack */
   struct sure__timer renew_timer;
 };
 
@@ -141,6 +148,7 @@ enum sure__call_step {
   SURE__CALL_COMPLETES,
   SURE__CALL_WAITS, /* to complete: the store could not write that */
   SURE__CALL_IN_STORE,
+  SURE__CALL_LINGERS,    /* a stream whose handler has returned */
   SURE__CALL_RECONCILES, /* no run of it: the application is asked what became of one (S15) */
 };
 
@@ -168,10 +176,12 @@ struct sure_call {
   struct sure__waiter first_waiter; /* the only one, mostly */
   struct sure__list parked;         /* SETTLE tasks that wait for the end */
   struct sure__timer accept_timer;
-  _Atomic uint64_t deadline_ms; /* the latest of its waiters' */
-  atomic_bool is_cancelled;     /* all of its waiters have cancelled */
-  struct sure__list cancels;    /* in actions.cancelled */
-  uint32_t attempt;             /* that started it */
+  struct sure__server_stream *stream; /* NULL: it is none */
+  _Atomic uint64_t deadline_ms;       /* the latest of its waiters' */
+  atomic_bool is_cancelled;           /* all of its waiters have cancelled */
+  struct sure__list cancels;          /* in actions.cancelled */
+  uint32_t attempt;                   /* that started it */
+  bool is_resumed; /* a stream of which its client has seen more than a beginning */
   uint32_t reply_len_max;
   struct sure__arena arena;
   struct sure_bytes payload;  /* valid until the end of the batch it came in */
@@ -192,6 +202,7 @@ struct sure_call {
   struct sure__meta *prepared_meta;
   struct sure_record prepared; /* its result when it has no second phase */
   bool is_at_work;             /* it was let in by the gate */
+  bool is_counted;             /* in server.running_count */
   bool is_unrecorded;          /* the result in op.record is not to be kept (S17) */
   bool is_not_applied;         /* it failed, and had no effect outside of the store either (S15) */
   uint32_t child_count;        /* calls that the handler made (S14) */
@@ -226,6 +237,7 @@ struct sure__server_actions {
   struct sure__list arrived;   /* sure_call.link: sure__server_arrived */
   struct sure__list admitted;  /* sure_call.link: unpack, then sure__server_unpacked or _refuse */
   struct sure__list runs;      /* sure_call.link: run, then sure__server_run_done */
+  struct sure__list woken;     /* sure__server_stream.woken: its handler may try again */
   struct sure__list cancelled; /* sure_call.cancels: its handler's own calls are of no use */
   struct sure__list calls;     /* sure_call.link: submit op, then sure__server_store_done */
   struct sure__list tasks;     /* sure__task.link: submit op, then sure__server_store_done */
@@ -240,7 +252,9 @@ struct sure__server {
   struct sure__timers timers;
   struct sure__index sessions;
   struct sure__list peers;
-  struct sure__list to_ack; /* sessions with news for the store */
+  struct sure__list to_ack;  /* sessions with news for the store */
+  struct sure__list pumping; /* sure__peer.pumps: peers that streams have something for */
+  struct sure__list streams; /* sure__server_stream.of_server */
   struct sure__list free_calls;
   struct sure__timer sweep_timer;
   struct sure__timer reconcile_timer;

@@ -4,6 +4,7 @@
 #include "rpc/core/fingerprint.h"
 #include "rpc/core/mutant.h"
 #include "rpc/core/server_private.h"
+#include "rpc/core/server_stream.h"
 
 #define ACK_DELAY_MS_DEFAULT 10u
 /* Until an end that the store could not write is tried again. */
@@ -66,31 +67,52 @@ static void submit(struct sure__server *server, struct sure_call *call, enum sur
 
 static void run(struct sure__server *server, struct sure_call *call, enum sure__call_step step) {
   call->step = step;
+  if (call->stream != NULL) {
+    call->stream->has_run = true;
+  }
   server->stats.runs++;
   sure__list_append(&server->actions.runs, &call->link);
 }
 
-static void stop_running(struct sure__server *server, struct sure_call *call) {
-  struct sure__server_session *session = call->session;
-  sure__index_remove(&session->running, &call->running);
-  sure__assert(server->running_count > 0 && "each running call was counted");
-  server->running_count--;
+/* Its handler is done, and the store knows of it. */
+static void stop_working(struct sure__server *server, struct sure_call *call) {
   if (call->is_at_work) {
     sure__gate_leave(server->config.gate);
+    call->is_at_work = false;
   }
   struct sure__list *link;
   while ((link = sure__list_pop(&call->parked)) != NULL) {
     /* The run has ended; what became of it the store knows (S12). */
     sure__task_submit(server, sure__container_of(link, struct sure__task, link));
   }
+}
+
+void sure__call_count_off(struct sure__server *server, struct sure_call *call) {
+  if (call->is_counted) {
+    sure__assert(server->running_count > 0 && "each running call was counted");
+    server->running_count--;
+    call->is_counted = false;
+  }
+}
+
+void sure__call_stop_running(struct sure__server *server, struct sure_call *call) {
+  struct sure__server_session *session = call->session;
+  stop_working(server, call);
+  sure__index_remove(&session->running, &call->running);
+  sure__call_count_off(server, call);
   sure__call_free(server, call);
   sure__server_session_tidy(server, session);
 }
 
 /* The verdict in call->op stands: say it to all who wait. */
 static void finish(struct sure__server *server, struct sure_call *call) {
+  if (call->stream != NULL && call->stream->has_run) {
+    stop_working(server, call);
+    sure__server_stream_ended(server, call);
+    return;
+  }
   sure__answer_call(server, call);
-  stop_running(server, call);
+  sure__call_stop_running(server, call);
 }
 
 void sure__server_refuse(struct sure__server *server, struct sure_call *call, enum sure_code code,
@@ -102,7 +124,7 @@ void sure__server_refuse(struct sure__server *server, struct sure_call *call, en
                          SURE__NOT_RUN, text);
     sure__call_remove_waiter(waiter);
   }
-  stop_running(server, call);
+  sure__call_stop_running(server, call);
 }
 
 /* ---- the steps of a plan ---- */
@@ -224,19 +246,31 @@ static void schedule_accept(struct sure__server *server, struct sure_call *call,
   sure__timers_set(&server->timers, &call->accept_timer, now_ms + delay_ms);
 }
 
+static bool is_streaming(const struct sure_call *call) {
+  return call->method->table->client_streams || call->method->table->server_streams;
+}
+
+static bool join(struct sure__server *server, struct sure_call *running, struct sure__peer *peer,
+                 uint32_t attempt) {
+  return running->stream != NULL ? sure__server_stream_join(server, running, peer, attempt)
+                                 : sure__call_add_waiter(running, peer, attempt);
+}
+
 /* Joins the call that runs under the same number, if one does. False: it did, or the attempt was
  * refused; the caller frees its call object. */
 static bool join_or_pass(struct sure__server *server, struct sure__peer *peer,
                          struct sure_call *call, uint64_t now_ms) {
   struct sure__server_session *session = peer->session;
-  if (!is_exactly_once(call)) {
+  bool is_stream = is_streaming(call);
+  if (!is_exactly_once(call) && !is_stream) {
     if (find_waiter(peer, call->op.sequence, NULL) != NULL) {
       sure__server_protocol_error(server, peer, "two attempts of an unrecorded call at once");
       return false;
     }
     return true;
   }
-  struct sure_call *running = sure__call_find_running(session, call->op.sequence);
+  struct sure_call *running = is_stream ? sure__server_stream_find(session, call->op.sequence)
+                                        : sure__call_find_running(session, call->op.sequence);
   if (running == NULL || SURE__MUTANT(LOSER_OF_A_HEDGE_RUNS_TOO)) {
     return true;
   }
@@ -246,7 +280,7 @@ static bool join_or_pass(struct sure__server *server, struct sure__peer *peer,
                          "another request came under the same call id");
     return false;
   }
-  if (!SURE__MUTANT(WAITER_DROPPED) && !sure__call_add_waiter(running, peer, call->attempt)) {
+  if (!SURE__MUTANT(WAITER_DROPPED) && !join(server, running, peer, call->attempt)) {
     sure__peer_close(server, peer, SURE__GOAWAY_OVERLOADED, "memory is short");
     return false;
   }
@@ -327,10 +361,30 @@ static void admit(struct sure__server *server, struct sure__peer *peer, struct s
                             : server->config.message_len_max;
   sure__index_add(&session->running, &call->running, call->op.sequence);
   server->running_count++;
+  call->is_counted = true;
   session->may_have_records = session->may_have_records || is_exactly_once(call);
+  if (call->stream != NULL) {
+    sure__server_stream_attach(server, call);
+  }
   schedule_accept(server, call, now_ms);
   call->step = SURE__CALL_ADMITTED;
   sure__list_append(&server->actions.admitted, &call->link);
+}
+
+/* False: the attempt was refused. */
+static bool open_stream(struct sure__server *server, struct sure__peer *peer,
+                        struct sure_call *call) {
+  if (call->is_resumed) {
+    sure__answer_refusal(server, peer, call->op.sequence, call->attempt, SURE_UNAVAILABLE,
+                         SURE_REASON_STREAM_LOST, 0, "the stream is not here any more");
+    return false;
+  }
+  if (!sure__server_stream_open(server, call)) {
+    sure__answer_refusal(server, peer, call->op.sequence, call->attempt, SURE_RESOURCE_EXHAUSTED,
+                         SURE_REASON_OVERLOADED, SURE__NOT_RUN, "memory is short");
+    return false;
+  }
+  return true;
 }
 
 void sure__call_offer(struct sure__server *server, struct sure__peer *peer, struct sure_call *call,
@@ -359,6 +413,10 @@ void sure__call_offer(struct sure__server *server, struct sure__peer *peer, stru
     sure__call_free(server, call);
     return;
   }
+  if (is_streaming(call) && !open_stream(server, peer, call)) {
+    sure__call_free(server, call);
+    return;
+  }
   if (!pass_gate(server, peer, call, now_ms)) {
     sure__call_free(server, call);
     return;
@@ -383,6 +441,9 @@ void sure__call_on_cancel(struct sure__server *server, struct sure__peer *peer,
     atomic_store(&call->is_cancelled, true);
     sure__list_remove(&call->cancels);
     sure__list_append(&server->actions.cancelled, &call->cancels);
+    if (call->stream != NULL) {
+      sure__server_stream_cancelled(server, call);
+    }
   }
 }
 

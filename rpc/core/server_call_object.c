@@ -3,6 +3,7 @@
 #include "rpc/core/assert.h"
 #include "rpc/core/memory.h"
 #include "rpc/core/server_private.h"
+#include "rpc/core/server_stream.h"
 
 static void *alloc_in_arena(void *arena, size_t size) {
   return sure__arena_alloc(arena, size);
@@ -40,6 +41,9 @@ void sure__call_free(struct sure__server *server, struct sure_call *call) {
   sure__assert(sure__list_is_empty(&call->waiters) && "nobody waits for what is gone");
   sure__assert(sure__list_is_empty(&call->parked) && "every settle was asked for");
   sure__timers_cancel(&server->timers, &call->accept_timer);
+  if (call->stream != NULL) {
+    sure__server_stream_close(server, call);
+  }
   sure__list_remove(&call->link);
   sure__list_remove(&call->cancels);
   sure__free(call->assembled);
@@ -70,6 +74,9 @@ void sure__call_remove_waiter(struct sure__waiter *waiter) {
   waiter->peer->call_count--;
   sure__list_remove(&waiter->of_call);
   sure__list_remove(&waiter->of_peer);
+  if (waiter->call->stream != NULL) {
+    sure__server_stream_left(waiter->call->server, waiter->call);
+  }
   if (waiter != &waiter->call->first_waiter) {
     sure__free(waiter);
   } /* else `call` in it stays set: the place was used once, and who joins later is told so */

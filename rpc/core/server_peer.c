@@ -36,6 +36,7 @@ bool sure__server_accepted(struct sure__server *server, struct sure__peer *peer,
   sure__list_init(&peer->assembling);
   sure__list_init(&peer->arriving);
   sure__list_init(&peer->tasks);
+  sure__list_init(&peer->sending);
   sure__server_enter(server, peer);
   return true;
 }
@@ -96,6 +97,8 @@ void sure__server_lost(struct sure__server *server, struct sure__peer *peer) {
     sure__container_of(link, struct sure__task, of_peer)->peer = NULL;
   }
   sure__server_session_detach(server, peer);
+  sure__assert(sure__list_is_empty(&peer->sending) && "streams leave with their waiters");
+  sure__list_remove(&peer->pumps);
   sure__list_remove(&peer->dirty);
   sure__list_remove(&peer->knocks);
   sure__buffer_fini(&peer->knocking);
@@ -137,6 +140,12 @@ static void on_attached_frame(struct sure__server *server, struct sure__peer *pe
   case SURE__SETTLE:
     sure__settle_on_frame(server, peer, frame);
     break;
+  case SURE__DATA:
+    sure__server_stream_on_data(server, peer, frame);
+    break;
+  case SURE__WINDOW:
+    sure__server_stream_on_window(server, peer, frame);
+    break;
   default:
     sure__assert(frame->type == SURE__CLOSE_SESSION && "the caller sends no other here");
     sure__server_session_on_close(server, peer);
@@ -166,6 +175,8 @@ void sure__server_frame(struct sure__server *server, struct sure__peer *peer,
   case SURE__ACK:
   case SURE__CANCEL:
   case SURE__SETTLE:
+  case SURE__DATA:
+  case SURE__WINDOW:
   case SURE__CLOSE_SESSION:
     on_attached_frame(server, peer, frame, now_ms);
     break;

@@ -10,6 +10,7 @@ enum sure__server_timer {
   SURE__TIMER_RENEW,
   SURE__TIMER_SWEEP,
   SURE__TIMER_RECONCILE,
+  SURE__TIMER_STREAM,
 };
 
 /* server.c */
@@ -88,6 +89,10 @@ void sure__call_offer(struct sure__server *server, struct sure__peer *peer, stru
                       uint64_t now_ms);
 void sure__call_on_cancel(struct sure__server *server, struct sure__peer *peer,
                           const struct sure__frame *frame);
+/* It holds nothing up any more. */
+void sure__call_count_off(struct sure__server *server, struct sure_call *call);
+/* It is over: nobody waits for it any more. Frees it. */
+void sure__call_stop_running(struct sure__server *server, struct sure_call *call);
 void sure__call_store_done(struct sure__server *server, struct sure_call *call, uint64_t now_ms);
 /* The peer is gone, and its waiters with it. */
 void sure__call_drop_waiters(struct sure__peer *peer);
@@ -143,6 +148,39 @@ void sure__reconcile_found(struct sure__server *server, const struct sure__task 
 void sure__reconcile_asked(struct sure__server *server, struct sure_call *call);
 /* The store knows what it said. */
 void sure__reconcile_done(struct sure__server *server, struct sure_call *call);
+
+/* server_stream.c */
+
+/* False when memory is short. */
+bool sure__server_stream_open(struct sure__server *server, struct sure_call *call);
+void sure__server_stream_close(struct sure__server *server, struct sure_call *call);
+/* The call has got its waiter. */
+void sure__server_stream_attach(struct sure__server *server, struct sure_call *call);
+/* The stream that runs, or lingers, under this number; NULL: none. */
+struct sure_call *sure__server_stream_find(const struct sure__server_session *session,
+                                           uint64_t sequence);
+/* It goes on with this attempt. False when memory is short. */
+bool sure__server_stream_join(struct sure__server *server, struct sure_call *call,
+                              struct sure__peer *peer, uint32_t attempt);
+void sure__server_stream_on_data(struct sure__server *server, struct sure__peer *peer,
+                                 const struct sure__frame *frame);
+void sure__server_stream_on_window(struct sure__server *server, struct sure__peer *peer,
+                                   const struct sure__frame *frame);
+/* Its handler has returned, and the result is in op. */
+void sure__server_stream_ended(struct sure__server *server, struct sure_call *call);
+/* Its waiter is gone, answered or not. */
+void sure__server_stream_left(struct sure__server *server, struct sure_call *call);
+/* Its client has given it up. */
+void sure__server_stream_cancelled(struct sure__server *server, struct sure_call *call);
+void sure__server_stream_due(struct sure__server *server, struct sure__server_stream *stream,
+                             uint64_t now_ms);
+/* The client has acknowledged what is below the watermark and, if there is an ACK, what that says. */
+void sure__server_streams_acked(struct sure__server *server, struct sure__server_session *session,
+                                const struct sure__ack *ack);
+/* Those that linger do so no longer. */
+void sure__server_streams_forget(struct sure__server *server);
+/* At the end of a batch: what can be sent. */
+void sure__server_pump(struct sure__server *server);
 
 /* server_handshake.c */
 

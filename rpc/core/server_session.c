@@ -48,6 +48,7 @@ static struct sure__server_session *session_new(struct sure__server *server,
   session->principal = (struct sure_bytes){copy, principal.len};
   session->renew_timer.kind = SURE__TIMER_RENEW;
   session->watermark = 1;
+  sure__list_init(&session->lingering);
   session->may_have_records = id != NULL && !is_fresh;
   sure__index_init(&session->running);
   sure__list_init(&session->peers);
@@ -106,6 +107,7 @@ void sure__server_session_hear_watermark(struct sure__server *server,
     return;
   }
   session->watermark = watermark;
+  sure__server_streams_acked(server, session, NULL);
   if (session->may_have_records && !sure__list_is_linked(&session->to_ack)) {
     sure__list_append(&server->to_ack, &session->to_ack);
   }
@@ -138,6 +140,7 @@ static struct sure__task *new_ack(struct sure__server *server,
 
 void sure__server_batch_end(struct sure__server *server) {
   struct sure__list *link;
+  sure__server_pump(server);
   while ((link = sure__list_pop(&server->to_ack)) != NULL) {
     struct sure__server_session *session =
         sure__container_of(link, struct sure__server_session, to_ack);
@@ -158,6 +161,7 @@ void sure__server_session_on_ack(struct sure__server *server, struct sure__peer 
   if (ack->watermark > session->watermark) {
     session->watermark = ack->watermark;
   }
+  sure__server_streams_acked(server, session, ack);
   struct sure__task *task = sure__peer_may_ask(peer) ? new_ack(server, session) : NULL;
   if (task == NULL) {
     return; /* losing one is harmless */

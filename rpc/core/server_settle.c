@@ -48,7 +48,7 @@ void sure__settle_on_frame(struct sure__server *server, struct sure__peer *peer,
       settle->target == 0 ? NULL : sure__server_session_find(server, &settle->session);
   struct sure_call *running =
       session == NULL ? NULL : sure__call_find_running(session, settle->target);
-  if (running != NULL) {
+  if (running != NULL && running->step != SURE__CALL_LINGERS) {
     sure__list_append(&running->parked, &task->link); /* asked when the run has ended */
   } else {
     sure__task_submit(server, task);

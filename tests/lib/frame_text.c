@@ -130,6 +130,8 @@ static void put_flags(struct writer *writer, unsigned flags) {
     const char *name;
   } known[] = {
       {SURE__MORE, "MORE"},
+      {SURE__RESUME, "RESUME"},
+      {SURE__END, "END"},
       {SURE__NOT_RUN, "NOT_RUN"},
       {SURE__ROLLED_BACK, "ROLLED_BACK"},
       {SURE__RECORDED, "RECORDED"},
@@ -228,6 +230,18 @@ static void put_body(struct writer *writer, const struct sure__frame *frame) {
     break;
   case SURE__SETTLED:
     put_settled(writer, &frame->settled);
+    break;
+  case SURE__DATA:
+    put(writer, " message %llu", (unsigned long long)frame->data.index);
+    if (frame->data.bytes.len < frame->data.total) {
+      put(writer, " from %u to %u of %u", frame->data.offset,
+          frame->data.offset + (unsigned)frame->data.bytes.len, frame->data.total);
+    }
+    break;
+  case SURE__WINDOW:
+    put(writer, " message %llu from %u credit %u acked %llu",
+        (unsigned long long)frame->window.index, frame->window.offset, frame->window.credit,
+        (unsigned long long)frame->window.acked);
     break;
   case SURE__GOAWAY:
     put(writer, " %s", goaway_name(frame->goaway.reason));

@@ -379,7 +379,9 @@ static void add_methods(struct driver *driver, const struct driver_plan *plans, 
         (struct sure_method){.full_name = plans[i].name,
                              .id = XXH3_64bits(plans[i].name, strlen(plans[i].name)),
                              .semantics = plans[i].semantics,
-                             .key_field = plans[i].is_keyed ? 1 : 0};
+                             .key_field = plans[i].is_keyed ? 1 : 0,
+                             .client_streams = plans[i].client_streams,
+                             .server_streams = plans[i].server_streams};
     modes[i] = plans[i].mode;
   }
   struct sure_service service = {

@@ -15,6 +15,8 @@ struct driver_plan {
   enum sure_semantics semantics;
   enum sure_run_mode mode;
   bool is_keyed;
+  bool client_streams;
+  bool server_streams;
 };
 
 /* What is served unless a test brings plans of its own. */

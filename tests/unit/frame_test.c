@@ -235,6 +235,64 @@ static void the_small_frames_round_trip(void **state) {
   expect_bytes(text("bye"), back.goaway.text);
 }
 
+static struct sure__frame a_part(void) {
+  return (struct sure__frame){.type = SURE__DATA,
+                              .sequence = 3,
+                              .attempt = 4,
+                              .payload = {(const uint8_t *)"part", 4},
+                              .data = {.index = 5, .offset = 6, .total = 20}};
+}
+
+static void parts_and_windows_of_streams_round_trip(void **state) {
+  (void)state;
+  struct sure__frame frame = a_part();
+  struct sure__frame back = round_trip(&frame);
+  assert_int_equal(5, back.data.index);
+  assert_int_equal(6, back.data.offset);
+  assert_int_equal(20, back.data.total);
+  assert_false(back.data.is_end);
+  assert_int_equal(4, back.data.bytes.len);
+  assert_memory_equal("part", back.data.bytes.data, 4);
+  back = round_trip(&(struct sure__frame){
+      .type = SURE__DATA, .flags = SURE__END, .sequence = 3, .attempt = 4, .data = {.index = 5}});
+  assert_true(back.data.is_end);
+  back = round_trip(
+      &(struct sure__frame){.type = SURE__WINDOW,
+                            .sequence = 3,
+                            .attempt = 4,
+                            .window = {.index = 7, .offset = 8, .credit = 9, .acked = 6}});
+  assert_int_equal(7, back.window.index);
+  assert_int_equal(8, back.window.offset);
+  assert_int_equal(9, back.window.credit);
+  assert_int_equal(6, back.window.acked);
+}
+
+static void parts_that_contradict_themselves_are_refused(void **state) {
+  (void)state;
+  struct sure__frame frame = a_part();
+  frame.data.total = 10;
+  encode(&frame); /* up to its end */
+  expect_valid();
+  frame.data.total = 9;
+  encode(&frame);
+  expect_invalid("beyond");
+  frame = a_part();
+  frame.data.index = 0;
+  encode(&frame);
+  expect_invalid("numbers");
+  frame = a_part();
+  frame.flags = SURE__END;
+  encode(&frame);
+  expect_invalid("end of a stream");
+  frame = (struct sure__frame){
+      .type = SURE__WINDOW, .sequence = 3, .attempt = 4, .window = {.index = 7, .acked = 7}};
+  encode(&frame);
+  expect_invalid("acknowledges");
+  frame.attempt = 0;
+  encode(&frame);
+  expect_invalid("numbers");
+}
+
 static void an_ack_round_trips(void **state) {
   (void)state;
   struct sure_range ranges[] = {{5, 5}, {7, 9}, {11, SURE__SEQUENCE_MAX}};
@@ -363,7 +421,7 @@ static void unknown_types_are_refused_unless_they_may_be_ignored(void **state) {
     bytes.data[4] = (uint8_t)type;
     if (type >= 0x80) {
       expect_valid();
-    } else if (type == 0 || type == SURE__DATA || type == SURE__WINDOW || type > SURE__GOAWAY) {
+    } else if (type == 0 || type > SURE__GOAWAY) {
       expect_invalid("unknown frame type");
     }
   }
@@ -581,6 +639,8 @@ int main(void) {
       TEST(the_handshake_round_trips),
       TEST(the_small_frames_round_trip),
       TEST(an_ack_round_trips),
+      TEST(parts_and_windows_of_streams_round_trip),
+      TEST(parts_that_contradict_themselves_are_refused),
       TEST(a_message_of_three_frames_is_cut_and_its_parts_are_right),
       TEST(a_message_that_fills_a_frame_is_one_and_a_byte_more_is_two),
       TEST(nothing_is_appended_when_memory_is_short),

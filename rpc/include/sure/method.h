@@ -69,6 +69,8 @@ struct sure_method {
   struct sure_hedging_policy hedging;
   enum sure_partition partition;
   bool external_effects;
+  bool client_streams; /* requests are a stream: `request` is the type of its messages */
+  bool server_streams; /* the same of replies */
 };
 
 struct sure_service {

@@ -67,8 +67,9 @@ SURE_API enum sure_code sure_server_open(const struct sure_server_options *optio
 
 /* How handlers run (S14). */
 enum sure_run_mode {
-  /* EXTERNAL for a method with external_effects, which takes no other mode; else TX with a durable
-   * store, POOL with a volatile one. */
+  /* EXTERNAL for a method with external_effects, which takes no other mode. For one with streams,
+   * which takes no others: EXTERNAL if it is EXACTLY_ONCE and the store is durable, else POOL. For
+   * all others TX with a durable store, POOL with a volatile one. */
   SURE_RUN_AUTO = 0,
   /* On the store's writer, inside the transaction that also holds the completion record; a method
    * with NO_SIDE_EFFECTS runs in a read transaction instead, on a thread of the pool. The handler

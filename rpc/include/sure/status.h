@@ -75,7 +75,8 @@ enum sure_outcome {
   X(17, HANDLER_BROKE_TRANSACTION, "the handler left or spoilt its transaction")                   \
   X(18, REPLY_LOST, "the effect was applied, its reply can't be given")                            \
   X(19, TOO_MANY_CALLS, "the connection carries as many calls as it may")                          \
-  X(20, REFUSED, "an interceptor did not let it through")
+  X(20, REFUSED, "an interceptor did not let it through")                                          \
+  X(21, STREAM_LOST, "the stream can't go on where it was")
 
 enum sure_reason {
 #define SURE_REASON_ENUM(number, name, text) SURE_REASON_##name = number,
