@@ -15,6 +15,7 @@ bool sure__client_init(struct sure__client *client, const struct sure__client_co
       .config = *config, .random = config->random_seed, .connectivity = SURE_CONNECTING};
   sure__list_init(&client->acting);
   sure__list_init(&client->completed);
+  sure__list_init(&client->woken);
   sure__list_init(&client->asking);
   sure__list_init(&client->ended_attempts);
   sure__list_init(&client->pool);
@@ -166,6 +167,7 @@ static void drop_broken_links(struct sure__client *client, uint64_t now_ms) {
 void sure__client_pump(struct sure__client *client, uint64_t now_ms) {
   sure__client_send_settles(client, now_ms);
   sure__client_send_queued(client, now_ms);
+  sure__client_pump_streams(client);
   sure__client_tell_acks(client, now_ms);
   drop_broken_links(client, now_ms);
   sure__client_end_drained(client, now_ms);
@@ -212,8 +214,15 @@ static const char *on_answer(struct sure__client *client, struct sure__link *lin
   if (link->is_parting) {
     return NULL; /* late: nobody waits for anything over this link */
   }
-  if (frame->type == SURE__ACCEPTED) {
+  switch (frame->type) {
+  case SURE__ACCEPTED:
     return sure__client_on_accepted(client, link, frame);
+  case SURE__DATA:
+    return sure__client_on_data(client, link, frame);
+  case SURE__WINDOW:
+    return sure__client_on_window(client, link, frame);
+  default:
+    break;
   }
   hear_stamp(client, link, frame, now_ms);
   return frame->type == SURE__RESPONSE ? sure__client_on_response(client, link, frame, now_ms)
@@ -232,6 +241,8 @@ static const char *on_frame(struct sure__client *client, struct sure__link *link
   case SURE__ACCEPTED:
   case SURE__RESPONSE:
   case SURE__SETTLED:
+  case SURE__DATA:
+  case SURE__WINDOW:
     return on_answer(client, link, frame, now_ms);
   case SURE__PING:
     sure__client_put(client, link,

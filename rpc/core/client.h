@@ -40,6 +40,7 @@
 
 struct sure__client_session;
 struct sure__client_call;
+struct sure__client_stream;
 
 /* Bytes of a large answer that a call object keeps room for when it is used again. */
 enum { SURE__ANSWER_KEPT_MAX = 64 * 1024 };
@@ -140,6 +141,9 @@ struct sure__link {
   uint32_t message_len_max;    /* what the server takes */
   struct sure__list in_flight; /* sure__attempt.of_link */
   size_t in_flight_count;
+  struct sure__list sending;     /* sure__stream.turn: those that have something to send */
+  size_t unsent_len;             /* of streams, as far as the engine knows */
+  bool awaits_room;              /* it is to be told when that is less: sure__client_sent */
   struct sure__list settle_sent; /* sure__client_call.link */
 };
 
@@ -191,6 +195,7 @@ struct sure__client_call {
   uint32_t reply_len_max;      /* the shell's own: the application gets no longer reply */
   struct sure_retry_policy retry;
   struct sure_hedging_policy hedging; /* attempts_max 0: it is retried instead */
+  struct sure__client_stream *stream; /* NULL: it is none */
   struct sure_call_id settle_id;      /* for sure__client_settle */
   size_t metadata_room;               /* what interceptors may add to that of an attempt */
   void *interception;                 /* the shell's own */
@@ -245,6 +250,7 @@ struct sure__client {
   /* Actions: the shell takes them under its lock after each event. */
   struct sure__list acting;         /* sure__link.acting */
   struct sure__list completed;      /* sure__client_call.link */
+  struct sure__list woken;          /* sure__client_stream.woken: may be read or written now */
   struct sure__list asking;         /* sure__client_call.asks: sure__client_let_through */
   struct sure__list ended_attempts; /* sure__attempt.of_call: sure__client_reported */
   bool state_has_changed;           /* `connectivity`; cleared by the shell */

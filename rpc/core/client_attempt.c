@@ -1,6 +1,7 @@
 /* Attempts: sending them, and what comes back (protocol 4 and 5). */
 #include "rpc/core/assert.h"
 #include "rpc/core/client_state.h"
+#include "rpc/core/client_stream.h"
 #include "rpc/core/memory.h"
 #include "rpc/core/mutant.h"
 
@@ -63,6 +64,11 @@ static uint64_t watermark_of(struct sure__client *client, const struct sure__lin
   return sure__client_session_watermark(client->session);
 }
 
+/* A stream that could not be begun anew: the server has it, or it is lost. */
+static bool is_resumed(const struct sure__client_call *call) {
+  return call->stream != NULL && sure__stream_has_begun(&call->stream->ends);
+}
+
 static void put_request(struct sure__client *client, const struct sure__client_call *call,
                         struct sure__link *link, uint64_t now_ms) {
   uint64_t time_left_ms = call->deadline_ms > now_ms ? call->deadline_ms - now_ms : 1;
@@ -70,6 +76,7 @@ static void put_request(struct sure__client *client, const struct sure__client_c
       client, link,
       &(struct sure__frame){
           .type = SURE__REQUEST,
+          .flags = is_resumed(call) ? SURE__RESUME : 0,
           .clock = sure__client_stamp(client, now_ms),
           .sequence = sequence_of(call, link),
           .attempt = call->sent,
@@ -106,6 +113,9 @@ bool sure__client_send_attempt(struct sure__client *client, struct sure__client_
   call->phase = SURE__CALL_SENT;
   client->stats.attempts++;
   put_request(client, call, link, now_ms);
+  if (call->stream != NULL) {
+    sure__client_stream_sent(call->stream, link, attempt->number);
+  }
   call->leave = SURE__LEAVE_TO_ASK;
   return true;
 }
@@ -176,6 +186,9 @@ void sure__client_drop_attempt(struct sure__client *client, struct sure__attempt
   sure__list_remove(&attempt->of_call);
   attempt->link->in_flight_count--;
   attempt->link = NULL;
+  if (call->stream != NULL) {
+    sure__client_stream_left(call->stream);
+  }
   sure__client_forget_parts(&attempt->assembly);
   if (client->config.intercepts) {
     sure__client_report_attempt(client, attempt, how, now_ms);
@@ -322,8 +335,33 @@ const char *sure__client_on_accepted(struct sure__client *client, const struct s
     attempt->is_accepted = true; /* from here on keepalive watches (S24) */
     attempt->accept_by_ms = SURE__TIME_NEVER;
     sure__client_arm_call(client, attempt->call);
+    if (attempt->call->stream != NULL) {
+      sure__client_stream_accepted(client, attempt->call->stream);
+    }
   }
   return NULL;
+}
+
+const char *sure__client_on_data(struct sure__client *client, const struct sure__link *link,
+                                 const struct sure__frame *frame) {
+  struct sure__attempt *attempt = find_attempt(client, link, frame);
+  if (attempt == NULL) {
+    return is_unheard_of(client, link, frame) ? "DATA of a call that was never made" : NULL;
+  }
+  return attempt->call->stream == NULL
+             ? "DATA of a call that is no stream"
+             : sure__client_stream_on_data(client, attempt->call->stream, frame);
+}
+
+const char *sure__client_on_window(struct sure__client *client, const struct sure__link *link,
+                                   const struct sure__frame *frame) {
+  struct sure__attempt *attempt = find_attempt(client, link, frame);
+  if (attempt == NULL) {
+    return is_unheard_of(client, link, frame) ? "WINDOW of a call that was never made" : NULL;
+  }
+  return attempt->call->stream == NULL
+             ? "WINDOW of a call that is no stream"
+             : sure__client_stream_on_window(client, attempt->call->stream, frame);
 }
 
 static void on_reuse(struct sure__client *client, struct sure__client_call *call,
@@ -367,6 +405,9 @@ static void take_answer(struct sure__client *client, struct sure__attempt *attem
     sure__client_end(client, call, &answer, now_ms); /* whatever the policy lists (S17) */
   } else if (answer.reason == SURE_REASON_STALE || answer.reason == SURE_REASON_SEQUENCE_REUSED) {
     on_reuse(client, call, &answer, now_ms);
+  } else if (answer.reason == SURE_REASON_STREAM_LOST) {
+    sure__client_drop_attempt(client, attempt, &answer, now_ms);
+    sure__client_give_up(client, call, &answer, now_ms); /* no other attempt could do better */
   } else if (answer.reason == SURE_REASON_SESSION_LOST) {
     /* The session is over. Its calls, this one too, go on without it or are settled. */
     sure__client_end_session(client, SURE__SESSION_FENCED, NULL, now_ms);

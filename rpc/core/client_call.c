@@ -1,6 +1,7 @@
 /* The beginning and the end of calls. */
 #include "rpc/core/assert.h"
 #include "rpc/core/client_state.h"
+#include "rpc/core/client_stream.h"
 #include "rpc/core/mutant.h"
 #include "rpc/core/outcome.h"
 #include "rpc/core/retry.h"
@@ -16,6 +17,9 @@ static struct sure__refusal find_refusal(const struct sure__client *client,
   }
   if (call->is_settle) {
     return (struct sure__refusal){0}; /* what makes fewer of them is not refused for the others */
+  }
+  if (call->stream != NULL && sure__client_is_hedged(call)) {
+    return sure__refuse(SURE_INVALID_ARGUMENT, "a stream can't be hedged");
   }
   if (call->method->semantics == SURE_AT_MOST_ONCE && sure__client_is_hedged(call)) {
     return sure__refuse(SURE_INVALID_ARGUMENT, "an AT_MOST_ONCE method can't be hedged");
@@ -43,6 +47,10 @@ static struct sure__refusal find_refusal(const struct sure__client *client,
 
 static void open_call(struct sure__client *client, struct sure__client_call *call,
                       uint64_t now_ms) {
+  if (call->stream != NULL) {
+    call->stream->call = call;
+    call->attempt_timeout_ms = 0; /* it takes as long as it goes on */
+  }
   call->handle = ++client->handle_last;
   call->deadline_ms = now_ms + call->timeout_ms;
   sure__list_init(&call->attempts);
@@ -152,6 +160,10 @@ static struct sure_bytes peer_of(const struct sure__client *client,
   return peer;
 }
 
+static bool is_short_of_messages(const struct sure__client_call *call) {
+  return call->stream != NULL && call->stream->ends.receives && !call->stream->ends.in.has_ended;
+}
+
 /* What the caller is told. A call that he has cancelled ends CANCELLED whatever became of its
  * effect; the outcome says that. */
 static struct sure__end end_of(const struct sure__client_call *call,
@@ -171,6 +183,12 @@ static struct sure__end end_of(const struct sure__client_call *call,
       .metadata = answer->metadata,
       .reply = answer->code == SURE_OK ? answer->reply : (struct sure_bytes){0},
   };
+  if (answer->code == SURE_OK && is_short_of_messages(call)) {
+    end.code = SURE_DATA_LOSS;
+    end.reason = SURE_REASON_STREAM_LOST;
+    end.text = sure__bytes_of("it was done, and not all of its messages came");
+    end.reply = (struct sure_bytes){0};
+  }
   if (call->is_cancelled) {
     end.code = SURE_CANCELLED;
     end.reason = SURE_REASON_CHANNEL;
@@ -198,6 +216,10 @@ void sure__client_end(struct sure__client *client, struct sure__client_call *cal
   if (call->session != NULL) {
     call->end.id = (struct sure_call_id){call->session->epoch, call->sequence};
     close_number(client, call, answer, now_ms);
+  }
+  if (call->stream != NULL) {
+    sure__client_stream_ended(client, call->stream);
+    call->stream = NULL;
   }
   sure__list_append(&client->completed, &call->link);
 }

@@ -18,6 +18,7 @@ struct sure__link *sure__client_open_link(struct sure__client *client,
   link->keepalive.kind = SURE__CLIENT_TIMER_KEEPALIVE;
   link->dial_wanted = true;
   sure__list_init(&link->in_flight);
+  sure__list_init(&link->sending);
   sure__list_init(&link->settle_sent);
   sure__list_append(&client->links, &link->of_client);
   sure__client_touch(client, link);

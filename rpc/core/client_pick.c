@@ -1,6 +1,10 @@
 /* Balancing: which endpoint gets an attempt (sure/policy.h). */
 #include "rpc/core/client_state.h"
+#include "rpc/core/client_stream.h"
 #include "rpc/core/random.h"
+
+/* Connections in a row that its server did not take, and a stream is looked for elsewhere. */
+enum { HOME_FAILURES_MAX = 3 };
 
 /* How good an endpoint is for an attempt; only the best that there are take part in the balancing.
  */
@@ -109,10 +113,29 @@ static struct sure__endpoint *choose(struct sure__client *client,
   return nth(client, call, field, NULL, 0, now_ms);
 }
 
+/* Where a stream is that can't be begun anew elsewhere; NULL: anywhere, or it can't be reached. */
+static const struct sure__endpoint *home_of(const struct sure__client *client,
+                                            const struct sure__client_call *call) {
+  if (call->stream == NULL || call->sent == 0 || !sure__stream_has_begun(&call->stream->ends)) {
+    return NULL;
+  }
+  for (struct sure__list *l = client->endpoints.next; l != &client->endpoints; l = l->next) {
+    const struct sure__endpoint *endpoint = sure__container_of(l, struct sure__endpoint, of_client);
+    if (endpoint->number == call->endpoint && endpoint->is_wanted) {
+      return endpoint->failure_count < HOME_FAILURES_MAX ? endpoint : NULL;
+    }
+  }
+  return NULL;
+}
+
 struct sure__link *sure__client_pick(struct sure__client *client,
                                      const struct sure__client_call *call, uint64_t now_ms) {
   if (client->shut_down) {
     return NULL;
+  }
+  const struct sure__endpoint *home = home_of(client, call);
+  if (home != NULL) {
+    return is_ready(home->link) ? home->link : NULL;
   }
   struct field field = survey(client, call, now_ms);
   return field.best == UNFIT ? NULL : choose(client, call, field, now_ms)->link;

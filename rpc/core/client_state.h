@@ -104,6 +104,29 @@ const char *sure__client_on_accepted(struct sure__client *client, const struct s
 const char *sure__client_on_response(struct sure__client *client, struct sure__link *link,
                                      const struct sure__frame *frame, uint64_t now_ms);
 
+/* DATA and WINDOW. */
+const char *sure__client_on_data(struct sure__client *client, const struct sure__link *link,
+                                 const struct sure__frame *frame);
+const char *sure__client_on_window(struct sure__client *client, const struct sure__link *link,
+                                   const struct sure__frame *frame);
+
+/* client_stream.c */
+/* An attempt has been sent; is under way no more; the call has ended. */
+void sure__client_stream_sent(struct sure__client_stream *stream, struct sure__link *link,
+                              uint32_t attempt);
+void sure__client_stream_left(struct sure__client_stream *stream);
+void sure__client_stream_ended(struct sure__client *client, struct sure__client_stream *stream);
+/* The server has the attempt. */
+void sure__client_stream_accepted(struct sure__client *client, struct sure__client_stream *stream);
+/* NULL, or what is wrong with the frame. */
+const char *sure__client_stream_on_data(struct sure__client *client,
+                                        struct sure__client_stream *stream,
+                                        const struct sure__frame *frame);
+const char *sure__client_stream_on_window(struct sure__client *client,
+                                          struct sure__client_stream *stream,
+                                          const struct sure__frame *frame);
+void sure__client_pump_streams(struct sure__client *client);
+
 /* client_intercept.c */
 /* The shell's interceptors, if there are any, have let the call's next attempt through; if they
  * have not been asked yet, they will be. */

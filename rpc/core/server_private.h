@@ -174,7 +174,8 @@ void sure__server_stream_left(struct sure__server *server, struct sure_call *cal
 void sure__server_stream_cancelled(struct sure__server *server, struct sure_call *call);
 void sure__server_stream_due(struct sure__server *server, struct sure__server_stream *stream,
                              uint64_t now_ms);
-/* The client has acknowledged what is below the watermark and, if there is an ACK, what that says. */
+/* The client has acknowledged what is below the watermark and, if there is an ACK, what that says.
+ */
 void sure__server_streams_acked(struct sure__server *server, struct sure__server_session *session,
                                 const struct sure__ack *ack);
 /* Those that linger do so no longer. */

@@ -1,8 +1,8 @@
 /* Streams at a server (docs/protocol.md, section 12).
  *
- *     REQUEST --> admitted --> handler reads and writes --> returns --> LINGERS --> freed
- *                                                                         \--> RESPONSE, once all
- *                                                                              that it wrote is sent
+ *     REQUEST --> admitted --> handler reads and writes --> it returns, the call LINGERS --> freed
+ *                                                               \--> RESPONSE, after all that it
+ *                                                                    wrote
  *
  * A stream has one waiter at most: its latest attempt. Without one it stands still, and its handler
  * waits; with the next one both sides go on from where the receivers say that they stand. A call

@@ -1,5 +1,5 @@
-/* What both halves of a stream speak of: messages, parts of them, windows (docs/protocol.md, section
- * 12). */
+/* What both halves of a stream speak of: messages, parts of them, windows (docs/protocol.md,
+ * section 12). */
 #ifndef SURE_CORE_STREAM_MESSAGE_H
 #define SURE_CORE_STREAM_MESSAGE_H
 

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include "rpc/core/server_stream.h"
+
 static const struct sure__client_config client_config = {
     .accept_timeout_ms = 200,
     .connect_timeout_ms = 2000,
@@ -38,8 +40,11 @@ static void close_pipe(struct ends_pipe *pipe) {
 }
 
 static void dial(struct ends *ends, struct sure__link *link) {
-  assert_true(ends->pipe_count < ENDS_PIPES_MAX);
-  struct ends_pipe *pipe = &ends->pipes[ends->pipe_count++];
+  struct ends_pipe *pipe = pipe_of(ends, NULL); /* one that is over */
+  if (pipe == NULL) {
+    assert_true(ends->pipe_count < ENDS_PIPES_MAX);
+    pipe = &ends->pipes[ends->pipe_count++];
+  }
   *pipe = (struct ends_pipe){.link = link};
   if (client_connect(&ends->driver, &pipe->end)) {
     sure__client_connected(&ends->client, link, ends->now_ms);
@@ -114,6 +119,17 @@ static bool hear(struct ends *ends, struct ends_pipe *pipe) {
   return false;
 }
 
+/* Time is none, so what was sent has left. True: somebody has waited for that. */
+static bool make_room(struct ends *ends, struct ends_pipe *pipe) {
+  bool has_made = pipe->link != NULL && (pipe->link->awaits_room || pipe->end.peer.awaits_room);
+  if (has_made) {
+    sure__server_sent(&ends->driver.server, &pipe->end.peer, 0);
+    driver_work(&ends->driver);
+    sure__client_sent(&ends->client, pipe->link, 0, ends->now_ms);
+  }
+  return has_made;
+}
+
 static void work(struct ends *ends) {
   bool goes_on = ends->is_open;
   while (goes_on) {
@@ -121,20 +137,32 @@ static void work(struct ends *ends) {
     goes_on = act(ends);
     for (size_t i = 0; i < ends->pipe_count; i++) {
       goes_on = hear(ends, &ends->pipes[i]) || goes_on;
+      goes_on = make_room(ends, &ends->pipes[i]) || goes_on;
     }
   }
   ends->client.log.count = 0;
   ends->client.log.dropped_count = 0;
 }
 
-void ends_begin(struct ends *ends, size_t endpoint_count) {
+static void open_ends(struct ends *ends, size_t endpoint_count) {
   static const char *const urls[] = {"tcp://a:1", "tcp://b:1"};
-  *ends = (struct ends){.now_ms = 1000};
-  driver_init(&ends->driver, &driver_config);
   assert_true(sure__client_init(&ends->client, &client_config));
   assert_true(sure__client_set_endpoints(&ends->client, urls, endpoint_count, ends->now_ms));
   ends->is_open = true;
   work(ends);
+}
+
+void ends_begin(struct ends *ends, size_t endpoint_count) {
+  *ends = (struct ends){.now_ms = 1000};
+  driver_init(&ends->driver, &driver_config);
+  open_ends(ends, endpoint_count);
+}
+
+void ends_begin_with(struct ends *ends, size_t endpoint_count, const struct driver_plan *plans,
+                     size_t plan_count) {
+  *ends = (struct ends){.now_ms = 1000};
+  driver_init_with(&ends->driver, &driver_config, plans, plan_count);
+  open_ends(ends, endpoint_count);
 }
 
 void ends_end(struct ends *ends) {
@@ -186,6 +214,19 @@ static bool fill(struct sure__client_call *call, size_t number, bool is_keyed) {
   struct sure_bytes key = {(const uint8_t *)text, is_keyed ? 5 : 0};
   return sure__arena_copy(&call->arena, sure__bytes_of(text), &call->request) &&
          sure__arena_copy(&call->arena, key, &call->key);
+}
+
+void ends_stream(struct ends *ends, size_t number, enum driver_method method,
+                 struct sure__client_stream *stream) {
+  struct sure__client_call *call = sure__client_call_new(&ends->client);
+  assert_non_null(call);
+  call->method = method_of(ends, method);
+  call->timeout_ms = 60000;
+  call->stream = stream;
+  sure__client_stream_init(stream, call->method, client_config.message_len_max);
+  assert_null(sure__client_start(&ends->client, call, ends->now_ms).text);
+  ends->calls[number] = (struct ends_call){.call = call};
+  work(ends);
 }
 
 void ends_call(struct ends *ends, size_t number, enum driver_method method, bool is_hedged) {

@@ -3,7 +3,7 @@
 #ifndef TESTS_LIB_BOTH_ENDS_H
 #define TESTS_LIB_BOTH_ENDS_H
 
-#include "rpc/core/client.h"
+#include "rpc/core/client_stream.h"
 #include "tests/lib/server_driver.h"
 
 enum { ENDS_PIPES_MAX = 64, ENDS_CALLS_MAX = 8 };
@@ -37,6 +37,9 @@ struct ends {
 
 /* With as many addresses of the one server. */
 void ends_begin(struct ends *ends, size_t endpoint_count);
+/* The same, to serve other methods. */
+void ends_begin_with(struct ends *ends, size_t endpoint_count, const struct driver_plan *plans,
+                     size_t plan_count);
 void ends_end(struct ends *ends);
 void ends_pass(struct ends *ends, uint64_t ms);
 /* All connections are lost. */
@@ -44,6 +47,9 @@ void ends_cut(struct ends *ends);
 
 /* Makes call `number`, with a deadline in 5 s and, if `is_hedged`, three attempts 20 ms apart. */
 void ends_call(struct ends *ends, size_t number, enum driver_method method, bool is_hedged);
+/* The same for a stream, with a deadline in 60 s. */
+void ends_stream(struct ends *ends, size_t number, enum driver_method method,
+                 struct sure__client_stream *stream);
 void ends_cancel(struct ends *ends, size_t number);
 /* What became of it is asked, if it ended UNKNOWN; what it was becomes what is known now. */
 void ends_settle(struct ends *ends, size_t number, enum driver_method method);
