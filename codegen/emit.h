@@ -19,4 +19,13 @@ void emit_service_vars(const struct service *service, struct text_var vars[EMIT_
 void emit_method_vars(struct arena *arena, const struct service *service,
                       const struct method *method, struct text_var vars[EMIT_VAR_COUNT]);
 
+/* For methods with streams, in place of calls and handlers: what goes into the header, into the
+ * struct of handlers, into the source. `vars` are those of the method. */
+bool emit_is_streaming(const struct method *method);
+void emit_stream_declarations(struct text *out, const struct method *method,
+                              const struct text_var *vars);
+void emit_stream_handler(struct text *out, const struct method *method,
+                         const struct text_var *vars);
+void emit_stream_bodies(struct text *out, const struct method *method, const struct text_var *vars);
+
 #endif

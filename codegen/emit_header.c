@@ -10,6 +10,7 @@ static const char *const file_start = "#ifndef SURE_GENERATED_$guard$_H\n"
                                       "\n"
                                       "#include <sure/channel.h>\n"
                                       "#include <sure/server.h>\n"
+                                      "#include <sure/stream.h>\n"
                                       "\n";
 
 static const char *const file_end = "\n"
@@ -93,9 +94,15 @@ static void emit_client_method(struct text *out, const struct service *service,
   struct text_var vars[EMIT_VAR_COUNT];
   emit_method_vars(out->arena, service, method, vars);
   struct text contract = {.arena = out->arena};
-  text_printf(&contract, "%s, %s. On SURE_OK the caller owns *out_reply. See sure_channel_call.",
-              method->full_name, promise_of(method));
+  bool is_streaming = emit_is_streaming(method);
+  text_printf(&contract, "%s, %s. %s", method->full_name, promise_of(method),
+              is_streaming ? "See sure/stream.h."
+                           : "On SURE_OK the caller owns *out_reply. See sure_channel_call.");
   comment_emit(out, "", method->place, text_string(&contract));
+  if (is_streaming) {
+    emit_stream_declarations(out, method, vars);
+    return;
+  }
   text_fill(out, call_template, vars);
   text_fill(out, async_template, vars);
   if (method->semantics == SURE_EXACTLY_ONCE)
@@ -115,7 +122,10 @@ static void emit_handlers(struct text *out, const struct service *service,
     struct text_var vars[EMIT_VAR_COUNT];
     emit_method_vars(out->arena, service, &service->methods[i], vars);
     comment_emit(out, "  ", service->methods[i].place, "");
-    text_fill(out, handler_template, vars);
+    if (emit_is_streaming(&service->methods[i]))
+      emit_stream_handler(out, &service->methods[i], vars);
+    else
+      text_fill(out, handler_template, vars);
   }
   /* C has no struct without members. */
   if (service->method_count == 0)

@@ -158,6 +158,10 @@ static void emit_method_options(struct text *out, const struct method *method) {
     text_add(out, "    .partition = SURE_PARTITION_STALE_OK,\n");
   if (options->external_effects)
     text_add(out, "    .external_effects = true,\n");
+  if (method->proto->client_streaming)
+    text_add(out, "    .client_streams = true,\n");
+  if (method->proto->server_streaming)
+    text_add(out, "    .server_streams = true,\n");
 }
 
 static void emit_method_table(struct text *out, const struct service *service) {
@@ -186,6 +190,10 @@ static void emit_method(struct text *out, const struct service *service, size_t 
   const struct method *method = &service->methods[index];
   struct text_var vars[EMIT_VAR_COUNT];
   emit_method_vars(out->arena, service, method, vars);
+  if (emit_is_streaming(method)) {
+    emit_stream_bodies(out, method, vars);
+    return;
+  }
   text_fill(out, call_template, vars);
   text_fill(out, async_template, vars);
   if (method->semantics == SURE_EXACTLY_ONCE)

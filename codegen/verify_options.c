@@ -55,13 +55,21 @@ static struct place at_part(const struct check *check, int32_t option, int32_t p
 static void check_streaming(const struct check *check) {
   static const int32_t client = METHOD_CLIENT_STREAMING;
   static const int32_t server = METHOD_SERVER_STREAMING;
-  const Google__Protobuf__MethodDescriptorProto *proto = check->method->proto;
+  const struct method *method = check->method;
+  const Google__Protobuf__MethodDescriptorProto *proto = method->proto;
   if (!proto->client_streaming && !proto->server_streaming)
     return;
-  struct place place = place_below(check->errors->arena, check->method->place,
+  struct place place = place_below(check->errors->arena, method->place,
                                    proto->client_streaming ? &client : &server, 1);
-  verify_fail(check->errors, place, "streaming is not supported yet: write rpc %s without 'stream'",
-              proto->name);
+  if (proto->client_streaming && method->request->key)
+    verify_fail(check->errors, place,
+                "rpc %s has a stream of requests and each would bring an idempotency key: take the "
+                "key out of %s",
+                proto->name, method->request->full_name);
+  if (check->options->hedging)
+    verify_fail(check->errors, at(check, OPTION_HEDGING),
+                "a stream can't be hedged: remove hedging, or write rpc %s without 'stream'",
+                proto->name);
 }
 
 static void check_semantics(const struct check *check) {

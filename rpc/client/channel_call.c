@@ -6,6 +6,7 @@
 #include "rpc/client/service_config.h"
 #include "rpc/core/assert.h"
 #include "rpc/core/key.h"
+#include "rpc/core/memory.h"
 #include "rpc/net/callback_mark.h"
 #include "rpc/net/children.h"
 #include "rpc/net/clock.h"
@@ -367,6 +368,35 @@ enum sure_code sure_channel_start(struct sure_channel *channel, const struct sur
     memcpy(call->closure, closure, closure_len);
   }
   return hand_over(channel, call, sure__client_start, out_handle).code;
+}
+
+/* In place of requests that come one by one: packed, it is nothing. */
+static ProtobufCMessage *new_empty(const ProtobufCMessageDescriptor *type) {
+  ProtobufCMessage *message = sure__alloc(type->sizeof_message);
+  if (message != NULL) {
+    protobuf_c_message_init(type, message);
+  }
+  return message;
+}
+
+struct sure__refusal
+sure__channel_start_stream(struct sure_channel *channel, const struct sure_method *method,
+                           const ProtobufCMessage *request, const struct sure_call_options *options,
+                           struct sure__client_stream *stream, struct sure__channel_waiter *waiter,
+                           uint64_t *out_handle) {
+  ProtobufCMessage *empty = request == NULL ? new_empty(method->request) : NULL;
+  struct order order = {channel, method, request == NULL ? empty : request,
+                        options != NULL ? options : &no_options};
+  struct sure__client_call *call = NULL;
+  struct sure__refusal refusal =
+      order.request == NULL ? refuse_for_memory() : prepare(&order, &call);
+  sure__free(empty);
+  if (call == NULL) {
+    return refusal;
+  }
+  call->stream = stream;
+  call->waiter = waiter;
+  return hand_over(channel, call, sure__client_start, out_handle);
 }
 
 void sure_channel_cancel(struct sure_channel *channel, uint64_t handle) {

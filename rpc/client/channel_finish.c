@@ -1,5 +1,6 @@
 /* Doing what the engine left to be done. */
 #include "rpc/client/channel_private.h"
+#include "rpc/core/client_stream.h"
 #include "rpc/net/callback_mark.h"
 #include "rpc/net/clock.h"
 
@@ -65,6 +66,9 @@ static void collect_bytes(struct sure__link *link, struct errand *errand) {
   if (owner->connection != NULL && sure__connection_hold(owner->connection)) {
     errand->connection = owner->connection;
     sure__connection_queue(owner->connection, &link->out);
+    if (link->awaits_room && !sure__connection_ask_room(owner->connection)) {
+      sure__client_sent(&owner->channel->engine, link, 0, sure__clock_ms());
+    }
   } else {
     link->out.len = 0; /* the connection is over, the engine will hear it next */
   }
@@ -104,6 +108,7 @@ static void collect(struct sure_channel *channel, struct todo *todo) {
   struct sure__client *engine = &channel->engine;
   todo->channel = channel;
   sure__list_init(&todo->completed);
+  sure__channel_streams_wake(channel);
   collect_links(channel, todo);
   collect_log(channel, todo);
   sure__list_move_all(&todo->completed, &engine->completed);

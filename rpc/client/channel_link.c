@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "rpc/client/channel_private.h"
+#include "rpc/core/client_stream.h"
 #include "rpc/core/memory.h"
 #include "rpc/net/clock.h"
 
@@ -15,6 +16,18 @@ static void on_bytes(void *user, struct sure_bytes frames) {
     sure__client_receive(&channel->engine, link->link, frames, sure__clock_ms());
   }
   sure__channel_finish(channel); /* before the frames go away: completions look into them */
+}
+
+/* What streams had for it has left. */
+static void on_room(void *user) {
+  struct sure__channel_link *link = user;
+  struct sure_channel *channel = link->channel;
+  pthread_mutex_lock(&channel->mutex);
+  if (link->link != NULL) {
+    sure__client_sent(&channel->engine, link->link, sure__connection_unsent_len(link->connection),
+                      sure__clock_ms());
+  }
+  sure__channel_finish(channel);
 }
 
 /* With the lock. */
@@ -41,7 +54,7 @@ static void on_closed(void *user, const char *reason) {
 static bool take_stream(struct sure__channel_link *link, nng_stream *stream, int error) {
   struct sure__client *engine = &link->channel->engine;
   const struct sure__connection_config config = {
-      .on_bytes = on_bytes, .on_closed = on_closed, .user = link};
+      .on_bytes = on_bytes, .on_closed = on_closed, .on_room = on_room, .user = link};
   const char *problem = stream == NULL ? nng_strerror(error) : "memory is short";
   link->connection = stream == NULL ? NULL : sure__connection_open(stream, &config);
   if (link->connection == NULL) {

@@ -119,6 +119,18 @@ void sure__channel_link_cancel_dial(struct sure__channel_link *link);
 /* Frees one that is over; called with the lock, which it gives up meanwhile. False: none is. */
 bool sure__channel_reap(struct sure_channel *channel);
 
+/* channel_call.c */
+/* Starts a call with streams, whose end is told to `waiter`. `request` NULL: they are a stream. */
+struct sure__refusal
+sure__channel_start_stream(struct sure_channel *channel, const struct sure_method *method,
+                           const ProtobufCMessage *request, const struct sure_call_options *options,
+                           struct sure__client_stream *stream, struct sure__channel_waiter *waiter,
+                           uint64_t *out_handle);
+
+/* channel_stream.c */
+/* With the lock: whoever waits for one of the engine's woken streams looks again. */
+void sure__channel_streams_wake(struct sure_channel *channel);
+
 /* channel_deliver.c */
 /* Tells the end of a call to whoever waits for it. Without the lock; `status` is room for it. */
 void sure__channel_deliver(const struct sure_channel *channel, struct sure__client_call *call,

@@ -10,6 +10,8 @@
 
 /* A write buffer that has grown over this gives its memory back. */
 enum { WRITE_BUFFER_KEPT_MAX = 512 * 1024 };
+/* Unsent bytes, from which down there is room for more. */
+#define ROOM_LEN (64 * 1024)
 
 struct sure__connection {
   struct sure__connection_config config;
@@ -35,6 +37,7 @@ struct sure__connection {
   struct sure__buffer written; /* its bytes from written_len on are in flight */
   size_t written_len;
   bool writing;
+  bool asks_room;  /* somebody waits for on_room */
   bool bytes_lost; /* memory was short: the stream has a hole and must end */
 };
 
@@ -327,6 +330,9 @@ static void on_written(void *user) {
   nng_iov room;
   pthread_mutex_lock(&c->mutex);
   bool more = continue_write(c);
+  bool has_room = c->asks_room && unsent_len(c) <= ROOM_LEN;
+  c->asks_room = c->asks_room && !has_room;
+  c->hold_count += has_room;
   bool read_on = c->stalled_since_ms != 0 && !is_over_limit(c) && prepare_read(c, &room);
   pthread_mutex_unlock(&c->mutex);
   if (read_on) {
@@ -335,12 +341,24 @@ static void on_written(void *user) {
   close_if_bytes_lost(c);
   if (more) {
     post_write(c); /* goes on holding the connection */
-    return;
-  }
-  if (is_finished(c)) {
+  } else if (is_finished(c)) {
     sure__connection_close(c, c->finish_reason);
   }
-  sure__connection_release(c);
+  if (has_room) {
+    c->config.on_room(c->config.user);
+    sure__connection_release(c);
+  }
+  if (!more) {
+    sure__connection_release(c);
+  }
+}
+
+bool sure__connection_ask_room(struct sure__connection *c) {
+  pthread_mutex_lock(&c->mutex);
+  bool waits = unsent_len(c) > 0 && c->close_reason == NULL;
+  c->asks_room = c->asks_room || waits;
+  pthread_mutex_unlock(&c->mutex);
+  return waits;
 }
 
 size_t sure__connection_unsent_len(struct sure__connection *c) {

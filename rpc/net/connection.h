@@ -40,6 +40,9 @@ struct sure__connection_config {
   void (*on_bytes)(void *user, struct sure_bytes frames);
   /* `reason` is a text for logs, valid until it returns. */
   void (*on_closed)(void *user, const char *reason);
+  /* Most of what was queued is written, which sure__connection_ask_room wanted to hear, once. On a
+   * thread of nng; the connection is held. May queue and flush. NULL: nobody asks. */
+  void (*on_room)(void *user);
   void *user;
   /* Back-pressure (S23): while more unsent bytes than this are queued, no further read is posted
    * (one that is posted already may still bring bytes). 0: always read, as clients must. */
@@ -71,6 +74,10 @@ void sure__connection_flush(struct sure__connection *connection);
 
 /* Bytes queued or in flight. Before on_closed, under any lock. */
 size_t sure__connection_unsent_len(struct sure__connection *connection);
+
+/* Have on_room called when little is left of what is queued now. False: that is so already, and it
+ * is not called. Before on_closed, under any lock. */
+bool sure__connection_ask_room(struct sure__connection *connection);
 
 /* Since when it waits for the peer to take what is queued, in milliseconds of sure__clock_ms:
  * back-pressure has stopped the reading, or the connection is finishing. 0 when it does not. Before

@@ -4,6 +4,7 @@
 #include "rpc/core/assert.h"
 #include "rpc/core/log.h"
 #include "rpc/core/memory.h"
+#include "rpc/core/server_stream.h"
 #include "rpc/net/clock.h"
 #include "rpc/net/entropy.h"
 #include "rpc/server/shell.h"
@@ -76,6 +77,14 @@ static void on_bytes(void *user, struct sure_bytes bytes) {
   sure__shard_finish(shard);
 }
 
+/* What streams had for it has left. */
+static void on_room(void *user) {
+  struct sure__link *link = user;
+  struct sure__shard *shard = sure__link_lock(link);
+  sure__server_sent(&shard->engine, &link->peer, sure__connection_unsent_len(link->connection));
+  sure__shard_finish(shard);
+}
+
 static void on_closed(void *user, const char *reason) {
   struct sure__link *link = user;
   struct sure_server *server = link->server;
@@ -121,6 +130,7 @@ static struct sure__link *link_new(struct sure_server *server, struct nng_stream
   struct sure__connection_config config = {
       .on_bytes = on_bytes,
       .on_closed = on_closed,
+      .on_room = on_room,
       .user = link,
       .unsent_len_max = server->options.unsent_len_max,
   };

@@ -55,8 +55,44 @@ static void *run(void *user) {
   return NULL;
 }
 
+/* A handler with a stream waits for its client for as long as that likes, so it gets a thread of
+ * its own. */
+static void *run_stream(void *user) {
+  struct sure_call *call = user;
+  struct sure__shard *shard = sure__container_of(call->server, struct sure__shard, engine);
+  struct sure__pool *pool = &shard->server->pool;
+  (void)sure__call_run(call, NULL);
+  pthread_mutex_lock(&shard->lock);
+  sure__server_run_done(&shard->engine, call);
+  sure__shard_finish(shard);
+  pthread_mutex_lock(&pool->lock);
+  pool->stream_count--;
+  pthread_cond_broadcast(&pool->wake);
+  pthread_mutex_unlock(&pool->lock);
+  return NULL;
+}
+
+/* False: there is no thread to be had. */
+static bool start_stream(struct sure__pool *pool, struct sure_call *call) {
+  pthread_t thread;
+  pthread_mutex_lock(&pool->lock);
+  pool->stream_count++;
+  pthread_mutex_unlock(&pool->lock);
+  if (sure__thread_start(&thread, run_stream, call) == 0) {
+    pthread_detach(thread);
+    return true;
+  }
+  pthread_mutex_lock(&pool->lock);
+  pool->stream_count--;
+  pthread_mutex_unlock(&pool->lock);
+  return false;
+}
+
 void sure__pool_submit(struct sure_server *server, struct sure_call *call) {
   struct sure__pool *pool = &server->pool;
+  if (call->stream != NULL && start_stream(pool, call)) {
+    return; /* else it has to wait for one of the pool's */
+  }
   pthread_mutex_lock(&pool->lock);
   sure__list_append(&pool->calls, &call->link);
   pthread_mutex_unlock(&pool->lock);
@@ -83,8 +119,11 @@ void sure__pool_stop(struct sure_server *server) {
   struct sure__pool *pool = &server->pool;
   pthread_mutex_lock(&pool->lock);
   pool->is_stopping = true;
-  pthread_mutex_unlock(&pool->lock);
   pthread_cond_broadcast(&pool->wake);
+  while (pool->stream_count > 0) {
+    pthread_cond_wait(&pool->wake, &pool->lock);
+  }
+  pthread_mutex_unlock(&pool->lock);
   for (uint32_t i = 0; i < pool->thread_count; i++) {
     pthread_join(pool->threads[i], NULL);
   }

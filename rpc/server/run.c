@@ -200,9 +200,13 @@ static enum sure_code invoke(struct sure_call *call, void *transaction) {
   if (code == SURE_OK) {
     const struct sure__method_entry *method = call->method;
     call->is_begun = true;
-    code = call->apply != NULL ? call->apply(call->apply_user, call, call->reply)
-                               : method->trampoline(method->handlers, method->user, call,
-                                                    call->request, call->reply);
+    if (call->stream != NULL) {
+      code = sure__call_run_streaming(call);
+    } else {
+      code = call->apply != NULL ? call->apply(call->apply_user, call, call->reply)
+                                 : method->trampoline(method->handlers, method->user, call,
+                                                      call->request, call->reply);
+    }
   }
   call->transaction = NULL;
   return code;
@@ -276,7 +280,7 @@ bool sure__call_run(struct sure_call *call, void *transaction) {
     keep_result(call, short_of_memory(), false);
     return true;
   }
-  call->may_defer = transaction == NULL;
+  call->may_defer = transaction == NULL && call->stream == NULL;
   enum sure_code code = invoke(call, transaction);
   if (!sure__call_handler_returned(call, &code)) {
     return false;

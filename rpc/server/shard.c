@@ -2,6 +2,7 @@
 #include "rpc/server/shell.h"
 
 #include "rpc/core/assert.h"
+#include "rpc/core/server_stream.h"
 #include "rpc/net/callback_mark.h"
 #include "rpc/net/children.h"
 #include "rpc/net/clock.h"
@@ -49,7 +50,7 @@ struct sure__shard *sure__shard_of(struct sure_server *server, const struct sure
 
 /* ---- under the lock ---- */
 
-static void take_link(struct round *round, struct sure__list *dirty) {
+static void take_link(struct sure__server *engine, struct round *round, struct sure__list *dirty) {
   struct sure__peer *peer = sure__container_of(dirty, struct sure__peer, dirty);
   struct sure__link *link = sure__container_of(peer, struct sure__link, peer);
   if (!sure__connection_hold(link->connection)) {
@@ -57,15 +58,18 @@ static void take_link(struct round *round, struct sure__list *dirty) {
     return; /* it is over; sure__server_lost will follow */
   }
   sure__connection_queue(link->connection, &link->out);
+  if (peer->awaits_room && !sure__connection_ask_room(link->connection)) {
+    sure__server_sent(engine, peer, 0);
+  }
   round->flushed[round->flushed_count] = link->connection;
   round->close_reasons[round->flushed_count] = peer->is_closing ? peer->close_reason : NULL;
   round->flushed_count++;
 }
 
-static void take_links(struct round *round, struct sure__list *dirty) {
+static void take_links(struct sure__server *engine, struct round *round, struct sure__list *dirty) {
   struct sure__list *link;
   while (round->flushed_count < ROUND_MAX && (link = sure__list_pop(dirty)) != NULL) {
-    take_link(round, link);
+    take_link(engine, round, link);
   }
 }
 
@@ -100,14 +104,15 @@ static bool take_round(struct sure__shard *shard, struct round *round) {
   sure__list_init(&round->tasks);
   round->flushed_count = 0;
   cancel_children(&actions->cancelled);
+  sure__streams_wake(&actions->woken);
   take_knocks(round, &actions->knocking);
   sure__list_move_all(&round->arrived, &actions->arrived);
   sure__list_move_all(&round->admitted, &actions->admitted);
   sure__list_move_all(&round->runs, &actions->runs);
   sure__list_move_all(&round->calls, &actions->calls);
   sure__list_move_all(&round->tasks, &actions->tasks);
-  take_links(round, &actions->dirty);
-  take_links(round, &actions->closing);
+  take_links(&shard->engine, round, &actions->dirty);
+  take_links(&shard->engine, round, &actions->closing);
   return round->flushed_count > 0 || round->knock_count > 0 ||
          !sure__list_is_empty(&round->arrived) || !sure__list_is_empty(&round->admitted) ||
          !sure__list_is_empty(&round->runs) || !sure__list_is_empty(&round->calls) ||

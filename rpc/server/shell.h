@@ -65,6 +65,7 @@ struct sure__pool {
   uint32_t thread_count;
   bool is_stopping;
   struct sure__list calls;
+  uint32_t stream_count; /* threads of streams, one each */
 };
 
 struct sure__loop {
@@ -156,6 +157,13 @@ void sure__call_run_ended(struct sure_call *call, enum sure_code code, bool in_t
 /* The sure_store_run_fn of every call. */
 bool sure__call_run_in_store(void *user, struct sure_store_op *op, void *transaction,
                              struct sure_record *out_record);
+
+/* stream.c */
+
+/* The handler of a call with streams. */
+enum sure_code sure__call_run_streaming(struct sure_call *call);
+/* With the lock of their shard: handlers that wait for one of these look again. */
+void sure__streams_wake(struct sure__list *woken);
 
 /* defer.c */
 

@@ -306,6 +306,11 @@ void sure__connection_finish(struct sure__connection *c, const char *reason) {
   sure__connection_close(c, reason);
 }
 
+bool sure__connection_ask_room(struct sure__connection *c) {
+  (void)c;
+  return false; /* there is always some */
+}
+
 size_t sure__connection_unsent_len(struct sure__connection *c) {
   return unsent_len(c);
 }

@@ -14,7 +14,7 @@ extern "C" {
 
 /* The layout of the structs below. A table of another number is refused at its first use with
  * SURE_FAILED_PRECONDITION: generate the code again. */
-#define SURE_ABI 1
+#define SURE_ABI 2
 
 /* What the runtime promises of a method's effect (docs/exactly-once.md, "Semantics"). */
 enum sure_semantics {

@@ -4,6 +4,7 @@
 
 #include <sure/channel.h>
 #include <sure/server.h>
+#include <sure/stream.h>
 
 #include "renamed.pb-c.h"
 

@@ -4,6 +4,7 @@
 
 #include <sure/channel.h>
 #include <sure/server.h>
+#include <sure/stream.h>
 
 #include "shop/v1/orders.pb-c.h"
 #include "shop/v1/types.pb-c.h"

@@ -1,0 +1,182 @@
+/* Streams as applications see them. Whoever reads or writes waits on the stream's own condition
+ * variable, with the channel's lock, until the engine says that something has changed. */
+#include "rpc/client/channel_private.h"
+#include "rpc/core/client_stream.h"
+#include "rpc/core/memory.h"
+#include "rpc/net/callback_mark.h"
+#include "rpc/net/clock.h"
+#include "rpc/net/stream.h"
+
+struct channel_stream {
+  struct sure_stream base;
+  struct sure_channel *channel;
+  struct sure__client_stream engine;
+  pthread_cond_t changed;
+  struct sure__channel_waiter waiter; /* for the end of the call */
+  uint64_t handle;
+};
+
+/* The call has ended, and its end is told. */
+static enum sure_code await_end(struct channel_stream *stream) {
+  struct sure__channel_waiter *waiter = &stream->waiter;
+  pthread_mutex_lock(&waiter->mutex);
+  while (!waiter->done) {
+    pthread_cond_wait(&waiter->changed, &waiter->mutex);
+  }
+  pthread_mutex_unlock(&waiter->mutex);
+  return waiter->code;
+}
+
+static enum sure_code read_stream(struct sure_stream *base,
+                                  struct sure__stream_message **out_message) {
+  struct channel_stream *stream = (struct channel_stream *)base;
+  struct sure_channel *channel = stream->channel;
+  struct sure__client_stream *engine = &stream->engine;
+  if (sure__callback_is_running()) {
+    return SURE_FAILED_PRECONDITION;
+  }
+  pthread_mutex_lock(&channel->mutex);
+  while ((*out_message = sure__client_stream_read(&channel->engine, engine, sure__clock_ms())) ==
+             NULL &&
+         !engine->is_over && !sure__inflow_is_over(&engine->ends.in)) {
+    pthread_cond_wait(&stream->changed, &channel->mutex);
+  }
+  bool has_ended = sure__inflow_is_over(&engine->ends.in);
+  sure__channel_finish(channel);
+  if (*out_message != NULL) {
+    return SURE_OK;
+  }
+  enum sure_code code = has_ended ? SURE_OK : await_end(stream);
+  return code == SURE_OK ? SURE_OUT_OF_RANGE : code;
+}
+
+/* With the channel's lock. WAIT is what PENDING is elsewhere: neither done nor over. */
+static bool try_write(struct channel_stream *stream, struct sure__stream_message *message) {
+  return !stream->engine.is_over &&
+         sure__client_stream_write(&stream->channel->engine, &stream->engine, message,
+                                   sure__clock_ms());
+}
+
+static enum sure_code write_stream(struct sure_stream *base, struct sure__stream_message *message) {
+  struct channel_stream *stream = (struct channel_stream *)base;
+  struct sure_channel *channel = stream->channel;
+  bool is_allowed = !sure__callback_is_running();
+  bool is_written = false;
+  pthread_mutex_lock(&channel->mutex);
+  is_allowed = is_allowed && !stream->engine.ends.out.ends;
+  while (is_allowed && !(is_written = try_write(stream, message)) && !stream->engine.is_over) {
+    pthread_cond_wait(&stream->changed, &channel->mutex);
+  }
+  sure__channel_finish(channel);
+  if (is_written) {
+    return SURE_OK;
+  }
+  sure__free(message);
+  enum sure_code code = is_allowed ? await_end(stream) : SURE_FAILED_PRECONDITION;
+  return code == SURE_OK ? SURE_CANCELLED : code; /* the server wanted no more and was done */
+}
+
+static size_t message_len_max(const struct sure_stream *base) {
+  return ((const struct channel_stream *)base)->channel->engine.config.message_len_max;
+}
+
+static const struct sure__stream_side channel_side = {
+    .read = read_stream, .write = write_stream, .message_len_max = message_len_max};
+
+void sure__channel_streams_wake(struct sure_channel *channel) {
+  struct sure__list *link;
+  while ((link = sure__list_pop(&channel->engine.woken)) != NULL) {
+    struct sure__client_stream *engine =
+        sure__container_of(link, struct sure__client_stream, woken);
+    pthread_cond_broadcast(&sure__container_of(engine, struct channel_stream, engine)->changed);
+  }
+}
+
+static void free_stream(struct channel_stream *stream) {
+  sure__client_stream_fini(&stream->engine);
+  pthread_cond_destroy(&stream->changed);
+  pthread_cond_destroy(&stream->waiter.changed);
+  pthread_mutex_destroy(&stream->waiter.mutex);
+  sure__free(stream);
+}
+
+static struct channel_stream *new_stream(struct sure_channel *channel,
+                                         const struct sure_method *method,
+                                         struct sure_status *status) {
+  struct channel_stream *stream = sure__alloc(sizeof *stream);
+  if (stream == NULL) {
+    return NULL;
+  }
+  stream->base =
+      (struct sure_stream){.side = &channel_side,
+                           .read_type = method->server_streams ? method->reply : NULL,
+                           .write_type = method->client_streams ? method->request : NULL};
+  stream->channel = channel;
+  stream->waiter.status = status;
+  pthread_cond_init(&stream->changed, NULL);
+  pthread_cond_init(&stream->waiter.changed, NULL);
+  pthread_mutex_init(&stream->waiter.mutex, NULL);
+  sure__client_stream_init(&stream->engine, method, channel->engine.config.message_len_max);
+  return stream;
+}
+
+enum sure_code
+sure_channel_open_stream(struct sure_channel *channel, const struct sure_method *method,
+                         const ProtobufCMessage *request, const struct sure_call_options *options,
+                         struct sure_stream **out_stream, struct sure_status *status) {
+  struct channel_stream *stream = new_stream(channel, method, status);
+  struct sure__refusal refusal = sure__refuse(SURE_RESOURCE_EXHAUSTED, "memory is short");
+  if (stream != NULL) {
+    refusal = sure__channel_start_stream(channel, method, request, options, &stream->engine,
+                                         &stream->waiter, &stream->handle);
+  }
+  if (refusal.text == NULL) {
+    *out_stream = &stream->base;
+    return SURE_OK;
+  }
+  if (stream != NULL) {
+    free_stream(stream);
+  }
+  return sure__status_set_refusal(status, &refusal, SURE_NOT_APPLIED);
+}
+
+void sure_stream_done_writing(struct sure_stream *base) {
+  struct channel_stream *stream = (struct channel_stream *)base;
+  struct sure_channel *channel = stream->channel;
+  pthread_mutex_lock(&channel->mutex);
+  if (!stream->engine.is_over && stream->engine.ends.sends && !stream->engine.ends.out.ends) {
+    sure__client_stream_done_writing(&channel->engine, &stream->engine, sure__clock_ms());
+  }
+  sure__channel_finish(channel);
+}
+
+void sure_stream_cancel(struct sure_stream *base) {
+  struct channel_stream *stream = (struct channel_stream *)base;
+  sure_channel_cancel(stream->channel, stream->handle);
+}
+
+/* What nobody has read stands in the way of the end. */
+static void drop_messages(struct sure_stream *base) {
+  struct sure__stream_message *message;
+  while (base->read_type != NULL && read_stream(base, &message) == SURE_OK) {
+    sure__free(message);
+  }
+}
+
+enum sure_code sure_stream_finish(struct sure_stream *base, ProtobufCMessage **out_reply) {
+  struct channel_stream *stream = (struct channel_stream *)base;
+  sure_stream_done_writing(base);
+  drop_messages(base);
+  enum sure_code code = await_end(stream);
+  if (code == SURE_OK && out_reply != NULL) {
+    *out_reply = stream->waiter.reply;
+  } else if (stream->waiter.reply != NULL) {
+    protobuf_c_message_free_unpacked(stream->waiter.reply, NULL);
+  }
+  /* The end was told with the stream's call over; but the wake of it may still be on its way. */
+  pthread_mutex_lock(&stream->channel->mutex);
+  sure__list_remove(&stream->engine.woken);
+  pthread_mutex_unlock(&stream->channel->mutex);
+  free_stream(stream);
+  return code;
+}

@@ -1,0 +1,83 @@
+/* Streams: calls whose requests, or replies, or both, are any number of messages.
+ *
+ * A stream outlives its connection: after a loss both sides go on from the last message that the
+ * other has, and every message comes once and in order (docs/streaming.md). When that can't be, as
+ * the server has forgotten the stream, it ends with an honest status.
+ *
+ * The typed functions that the generator writes (..._read, ..._write, ..._open, ..._finish) are
+ * thin covers of these. One thread may read a stream while another one writes it. */
+#ifndef SURE_STREAM_H
+#define SURE_STREAM_H
+
+#include <sure/call.h>
+#include <sure/channel.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct sure_stream;
+
+/* Wait for the next message. On SURE_OK the caller owns `*out_message`
+ * (protobuf_c_message_free_unpacked with a NULL allocator, or the generated ..._free_unpacked);
+ * otherwise it is untouched. Blocks until the call's deadline at most.
+ * SURE_OUT_OF_RANGE: there are no more; the other side has said so.
+ * SURE_CANCELLED, SURE_DEADLINE_EXCEEDED and others: the call is over without that. At a client
+ * sure_stream_finish says more.
+ * SURE_INTERNAL: what came is no valid message; the stream can only be given up.
+ * SURE_RESOURCE_EXHAUSTED: memory is short; the message is lost, so give the stream up.
+ * SURE_FAILED_PRECONDITION: this side does not receive messages. */
+SURE_API enum sure_code sure_stream_read(struct sure_stream *stream,
+                                         ProtobufCMessage **out_message);
+
+/* Send a message, which is packed before this returns. Blocks while the other side does not take
+ * what was sent (64 KiB are on their way at most, or one message), until the deadline.
+ * SURE_OK: it is on its way, and is sent again by itself if it is lost. What the other side makes
+ * of it only the end of the call says.
+ * SURE_CANCELLED, SURE_DEADLINE_EXCEEDED and others: the call is over.
+ * SURE_RESOURCE_EXHAUSTED: it is over the message limit, or memory is short; nothing was sent, and
+ * the stream goes on.
+ * SURE_FAILED_PRECONDITION: this side does not send messages, or has said that it is done. */
+SURE_API enum sure_code sure_stream_write(struct sure_stream *stream,
+                                          const ProtobufCMessage *message);
+
+/* ---- at a server ---- */
+
+/* The stream of the call that a handler serves; NULL: its method has none. Valid until the handler
+ * returns. Then the other side is told that no more messages come, and the status after them. */
+SURE_API struct sure_stream *sure_call_stream(struct sure_call *call);
+
+/* ---- at a client ---- */
+
+/* Begin a call of a method with streams. For generated code. Borrows `request` (NULL: the requests
+ * are the stream) and `options` until it returns; `status` (may be NULL) until sure_stream_finish,
+ * which fills it. Does not block. Any thread, except from a completion or an inline handler.
+ * On SURE_OK the caller owns `*out_stream`, which sure_stream_finish frees; before sure_channel_free.
+ * On another code `status` says why, and nothing was sent. The codes are those of sure_channel_call
+ * that are refused, and SURE_INVALID_ARGUMENT for a call that was to be hedged. */
+SURE_API enum sure_code
+sure_channel_open_stream(struct sure_channel *channel, const struct sure_method *method,
+                         const ProtobufCMessage *request, const struct sure_call_options *options,
+                         struct sure_stream **out_stream, struct sure_status *status);
+
+/* No further message is sent; the server's next read after those that were is told so. Harmless a
+ * second time. */
+SURE_API void sure_stream_done_writing(struct sure_stream *stream);
+
+/* Give the call up: it ends with SURE_CANCELLED, unless its end was on the way already, and the
+ * handler sees that. sure_stream_finish is still due. Any thread. */
+SURE_API void sure_stream_cancel(struct sure_stream *stream);
+
+/* Wait for the end of the call and free the stream. Says that writing is done, and reads and drops
+ * what was not read. On SURE_OK, for a method with one reply, the caller owns `*out_reply`
+ * (`out_reply` is NULL where the replies are the stream). The status given to
+ * sure_channel_open_stream is filled in; its code is what is returned.
+ * SURE_DATA_LOSS, outcome APPLIED: the call was done, and not all of its messages could be had. */
+SURE_API enum sure_code sure_stream_finish(struct sure_stream *stream,
+                                           ProtobufCMessage **out_reply);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
