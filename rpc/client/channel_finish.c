@@ -86,7 +86,7 @@ static void collect_links(struct sure_channel *channel, struct todo *todo) {
       collect_close(&channel->engine, link, errand);
     } else if (link->dial_wanted) {
       collect_dial(channel, link, errand);
-    } else if (link->out.len > 0) {
+    } else if (link->out.len > 0 || link->awaits_room) {
       collect_bytes(link, errand);
     }
   }

@@ -85,6 +85,9 @@ static void pump_link(struct sure__client *client, struct sure__link *link) {
     }
   }
   link->awaits_room = !sure__list_is_empty(&link->sending);
+  if (link->awaits_room) {
+    sure__client_touch(client, link); /* the shell is to say when there is some */
+  }
 }
 
 void sure__client_pump_streams(struct sure__client *client) {
@@ -105,6 +108,11 @@ void sure__client_sent(struct sure__client *client, struct sure__link *link, siz
 
 /* ---- what comes ---- */
 
+/* It gets on: the next loss is the first one again. */
+static void note_progress(struct sure__client_stream *stream) {
+  stream->call->pause_count = 0;
+}
+
 void sure__client_stream_accepted(struct sure__client *client, struct sure__client_stream *stream) {
   if (!stream->has_told) {
     stream->has_told = true;
@@ -122,6 +130,7 @@ const char *sure__client_stream_on_data(struct sure__client *client,
   if (problem != NULL || is_short) {
     return is_short ? "memory is short" : problem;
   }
+  note_progress(stream);
   wake(client, stream);
   if (sure__inflow_should_tell(&stream->ends.in)) {
     tell_window(client, stream);
@@ -134,6 +143,7 @@ const char *sure__client_stream_on_window(struct sure__client *client,
                                           const struct sure__frame *frame) {
   const char *problem = sure__stream_on_window(&stream->ends, frame);
   if (problem == NULL) {
+    note_progress(stream);
     line_up(stream);
     wake(client, stream);
   }

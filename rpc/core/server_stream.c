@@ -120,7 +120,10 @@ static void pump_peer(struct sure__server *server, struct sure__peer *peer) {
     }
   }
   sure__list_remove(&peer->pumps);
-  peer->awaits_room = !sure__list_is_empty(&peer->sending);
+  peer->awaits_room = !peer->is_closing && !sure__list_is_empty(&peer->sending);
+  if (peer->awaits_room && !sure__list_is_linked(&peer->dirty)) {
+    sure__list_append(&server->actions.dirty, &peer->dirty); /* the shell says when there is some */
+  }
 }
 
 void sure__server_pump(struct sure__server *server) {
