@@ -104,6 +104,8 @@ struct sure__channel_link *sure__channel_link_new(struct sure_channel *channel,
 static int start_dial(struct sure__channel_link *link) {
   int error = nng_stream_dialer_alloc(&link->dialer, link->url);
   if (error == 0) {
+    /* nng leaves Nagle's algorithm on. What is not TCP does not know the option. */
+    (void)nng_stream_dialer_set_bool(link->dialer, NNG_OPT_TCP_NODELAY, true);
     error = nng_aio_alloc(&link->aio, on_dialed, link);
   }
   if (error == 0) {

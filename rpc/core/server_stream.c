@@ -275,6 +275,8 @@ void sure__server_stream_ended(struct sure__server *server, struct sure_call *ca
     release(server, call);
     return;
   }
+  /* Its time may have passed long ago. */
+  sure__timers_set(&server->timers, &call->stream->timer, atomic_load(&call->deadline_ms));
   line_up(server, call);
   if (waiter_of(call) == NULL) {
     sure__call_count_off(server, call); /* whoever ends the server need not wait for a client */

@@ -89,6 +89,8 @@ enum sure_code sure__listener_open(struct sure_server *server, const char *url,
   memcpy(listener->url, url, strlen(url) + 1);
   int error = nng_stream_listener_alloc(&listener->stream_listener, url);
   if (error == 0) {
+    /* nng leaves Nagle's algorithm on. What is not TCP does not know the option. */
+    (void)nng_stream_listener_set_bool(listener->stream_listener, NNG_OPT_TCP_NODELAY, true);
     error = nng_aio_alloc(&listener->accept_aio, on_accept, listener);
   }
   if (error == 0) {
