@@ -52,7 +52,8 @@ SURE_API struct sure_stream *sure_call_stream(struct sure_call *call);
 /* Begin a call of a method with streams. For generated code. Borrows `request` (NULL: the requests
  * are the stream) and `options` until it returns; `status` (may be NULL) until sure_stream_finish,
  * which fills it. Does not block. Any thread, except from a completion or an inline handler.
- * On SURE_OK the caller owns `*out_stream`, which sure_stream_finish frees; before sure_channel_free.
+ * On SURE_OK the caller owns `*out_stream`, which sure_stream_finish frees; it is due before
+ * sure_channel_free.
  * On another code `status` says why, and nothing was sent. The codes are those of sure_channel_call
  * that are refused, and SURE_INVALID_ARGUMENT for a call that was to be hedged. */
 SURE_API enum sure_code

@@ -13,7 +13,7 @@
 #include <sure/server.h>
 #include <sure/service_config.h>
 #include <sure/status.h>
-#include <sure/stream.h>
 #include <sure/store.h>
+#include <sure/stream.h>
 
 #endif
