@@ -5,8 +5,8 @@ bool emit_is_streaming(const struct method *method) {
   return method->proto->client_streaming || method->proto->server_streaming;
 }
 
-/* Which lines are wanted: those with the mark C are for client streams, c for none, S and s the same
- * for server streams, and those without a mark for all. */
+/* Which lines are wanted: those with the mark C are for client streams, c for none; S and s the
+ * same for server streams; those without a mark for all. */
 static bool is_wanted(const struct method *method, char mark) {
   switch (mark) {
   case 'C':
