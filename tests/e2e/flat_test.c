@@ -12,7 +12,7 @@
 #ifdef E2E_SANITIZED
 enum { CALLS_PER_PHASE = 20000, GROWTH_KB_MAX = 256 * 1024 };
 #else
-enum { CALLS_PER_PHASE = 200000, GROWTH_KB_MAX = 2048 };
+enum { CALLS_PER_PHASE = 500000, GROWTH_KB_MAX = 2048 };
 #endif
 enum { IN_FLIGHT = 64, WARM_CALLS = 5000, DURABLE_CALLS = 3000 };
 /* Records that the last acknowledgment has not covered yet. */

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -202,6 +203,9 @@ static void connection_new(struct relay *relay) {
     close(client);
     return;
   }
+  int on = 1; /* as both sides do */
+  (void)setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  (void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   struct connection *connection = calloc(1, sizeof *connection);
   if (connection == NULL) {
     fail("memory is short");
