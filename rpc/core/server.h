@@ -265,6 +265,7 @@ struct sure__server {
   uint32_t reconciling_count; /* calls that the application is asked about, and that is recorded */
   uint64_t doubts_passed;     /* of the store's list, in this round */
   bool is_draining;
+  bool is_ending; /* nobody can come back to a stream any more */
   struct sure_server_stats stats;
 };
 

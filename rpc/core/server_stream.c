@@ -230,7 +230,8 @@ void sure__server_stream_on_window(struct sure__server *server, struct sure__pee
 /* ---- what handlers do ---- */
 
 static bool is_over(const struct sure_call *call, uint64_t now_ms) {
-  return atomic_load(&call->is_cancelled) || atomic_load(&call->deadline_ms) <= now_ms;
+  return call->server->is_ending || atomic_load(&call->is_cancelled) ||
+         atomic_load(&call->deadline_ms) <= now_ms;
 }
 
 enum sure__stream_turn sure__server_stream_read(struct sure__server *server, struct sure_call *call,
@@ -332,6 +333,13 @@ void sure__server_streams_acked(struct sure__server *server, struct sure__server
     if (call->op.sequence < session->watermark || (ack != NULL && is_in(ack, call->op.sequence))) {
       release(server, call);
     }
+  }
+}
+
+void sure__server_end_streams(struct sure__server *server) {
+  server->is_ending = true;
+  for (struct sure__list *l = server->streams.next; l != &server->streams; l = l->next) {
+    wake(server, sure__container_of(l, struct sure__server_stream, of_server)->call);
   }
 }
 

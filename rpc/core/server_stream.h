@@ -34,6 +34,9 @@ enum sure__stream_turn sure__server_stream_write(struct sure__server *server,
                                                  struct sure_call *call, uint64_t now_ms,
                                                  struct sure__stream_message *message);
 
+/* The server is about to be freed: handlers with streams wait for nobody any more. */
+void sure__server_end_streams(struct sure__server *server);
+
 /* Of what the engine had for the peer, so many bytes are not sent yet. The shell calls it when they
  * have become fewer and peer.awaits_room. */
 void sure__server_sent(struct sure__server *server, struct sure__peer *peer, size_t unsent_len);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "rpc/core/log.h"
+#include "rpc/core/server_stream.h"
 #include "rpc/net/clock.h"
 #include "rpc/server/shell.h"
 
@@ -111,10 +112,21 @@ static enum sure_code drain(struct sure_server *server, uint32_t drain_ms_max,
   return code;
 }
 
+/* Their clients could not come back, and handlers would wait for them until their deadlines. */
+static void end_streams(struct sure_server *server) {
+  for (size_t i = 0; i < server->shard_count; i++) {
+    struct sure__shard *shard = &server->shards[i];
+    pthread_mutex_lock(&shard->lock);
+    sure__server_end_streams(&shard->engine);
+    sure__shard_finish(shard);
+  }
+}
+
 /* After the connections are closed, what runs still runs to its end; the store decides about it. */
 void sure__server_end(struct sure_server *server) {
   atomic_store(&server->is_stopping, true);
   (void)drain(server, 1, never, NULL);
+  end_streams(server);
   while (!engines_are_idle(server)) {
     pause_drain(server);
   }

@@ -27,7 +27,11 @@ static enum sure_code code_of(const struct sure_call *call, enum sure__stream_tu
   case SURE__STREAM_WAIT:
     break;
   }
-  return sure_call_is_cancelled(call) ? SURE_CANCELLED : SURE_DEADLINE_EXCEEDED;
+  if (sure_call_is_cancelled(call)) {
+    return SURE_CANCELLED;
+  }
+  return sure_call_time_left_ms(call) == 0 ? SURE_DEADLINE_EXCEEDED
+                                           : SURE_UNAVAILABLE; /* the server ends */
 }
 
 static enum sure_code read_stream(struct sure_stream *base,

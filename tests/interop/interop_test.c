@@ -360,6 +360,17 @@ static void timeout_on_sleeping_server(void **state) {
                    sure__interop__v1__interop_client__sleep__finish(stream));
 }
 
+/* The end of the test frees both while a handler waits for more. */
+static void server_freed_in_the_middle_of_a_stream(void **state) {
+  (void)state;
+  struct sure_stream *stream = open_chat(&within_a_minute);
+  expect_ok(say(stream, 8, 9, NULL));
+  hear(stream, 9);
+  server = sure_server_free(server);
+  sure_stream_cancel(stream);
+  assert_int_equal(SURE_CANCELLED, sure__interop__v1__interop_client__chat__finish(stream));
+}
+
 /* ---- many ---- */
 
 struct crowd {
@@ -435,6 +446,7 @@ int main(int argc, char **argv) {
       TEST(cancel_after_begin),
       TEST(cancel_after_first_response),
       TEST(timeout_on_sleeping_server),
+      TEST(server_freed_in_the_middle_of_a_stream),
       TEST(concurrent_large_unary),
       TEST(soak_on_one_channel),
       TEST(soak_with_a_channel_for_each_call),

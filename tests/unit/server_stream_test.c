@@ -375,6 +375,17 @@ static void a_handler_whose_client_does_not_come_back_is_let_go_at_the_deadline(
   assert_true(sure__list_is_empty(&driver.server.streams));
 }
 
+static void handlers_wait_for_nobody_when_the_server_ends(void **state) {
+  (void)state;
+  open_receiving(CHAT);
+  client_lose(&a);
+  expect_no_read(SURE__STREAM_WAIT);
+  sure__server_end_streams(&driver.server);
+  assert_false(sure__list_is_empty(&driver.server.actions.woken));
+  expect_no_read(SURE__STREAM_OVER);
+  assert_int_equal(SURE__STREAM_OVER, write_bytes("x", 1));
+}
+
 static void what_lingers_does_not_hold_up_a_drain(void **state) {
   (void)state;
   open_stream(WATCH);
@@ -403,6 +414,7 @@ int main(void) {
       TEST(parts_for_a_stream_that_is_not_there_are_late_and_harmless),
       TEST(a_handler_sees_that_its_stream_was_cancelled),
       TEST(a_handler_whose_client_does_not_come_back_is_let_go_at_the_deadline),
+      TEST(handlers_wait_for_nobody_when_the_server_ends),
       TEST(what_lingers_does_not_hold_up_a_drain),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,7 @@ struct sure_stream;
  * otherwise it is untouched. Blocks until the call's deadline at most.
  * SURE_OUT_OF_RANGE: there are no more; the other side has said so.
  * SURE_CANCELLED, SURE_DEADLINE_EXCEEDED and others: the call is over without that. At a client
- * sure_stream_finish says more.
+ * sure_stream_finish says more; at a server SURE_UNAVAILABLE says that it ends.
  * SURE_INTERNAL: what came is no valid message; the stream can only be given up.
  * SURE_RESOURCE_EXHAUSTED: memory is short; the message is lost, so give the stream up.
  * SURE_FAILED_PRECONDITION: this side does not receive messages. */
