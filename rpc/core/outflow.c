@@ -96,8 +96,11 @@ void sure__outflow_stop(struct sure__outflow *out) {
   out->is_stopped = true;
 }
 
+/* On a new connection there may be a receiver who knows nothing of the one before: he gets all that
+ * was not acknowledged. */
 static const char *check(const struct sure__outflow *out, const struct sure__window *window) {
-  if (window->index < out->seen_index || window->acked >= window->index) {
+  uint64_t least = out->is_stopped ? out->first : out->seen_index;
+  if (window->index < least || window->acked >= window->index) {
     return "a window that goes back";
   }
   bool is_beyond = window->index > out->cursor_index ||
@@ -143,6 +146,10 @@ const char *sure__outflow_take(struct sure__outflow *out, const struct sure__win
   const char *problem = check(out, window);
   if (problem != NULL) {
     return problem;
+  }
+  if (out->is_stopped) {
+    out->seen = out->messages.next;
+    out->seen_index = out->first;
   }
   see(out, window->index);
   if (window->offset > 0 &&

@@ -331,6 +331,30 @@ static void streams_survive_random_loss(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+/* Its stream was begun again by a server that knows nothing of it. */
+static void a_receiver_that_begins_anew_gets_what_was_not_acknowledged(void **state) {
+  (void)state;
+  add(5, 'a');
+  add(6, 'b');
+  carry(100);
+  struct sure__window window = sure__inflow_window(&in);
+  assert_int_equal(3, window.index);
+  assert_null(sure__outflow_take(&out, &window));
+  window = (struct sure__window){.index = 1, .credit = WINDOW};
+  assert_non_null(sure__outflow_take(&out, &window)); /* not on the same connection */
+  sure__outflow_stop(&out);
+  assert_null(sure__outflow_take(&out, &window));
+  sure__inflow_fini(&in);
+  sure__inflow_init(&in, WINDOW, LIMIT);
+  carry(100);
+  expect_message(5, 'a');
+  expect_message(6, 'b');
+  sure__inflow_ack(&in, 1);
+  tell();
+  sure__outflow_stop(&out);
+  assert_non_null(sure__outflow_take(&out, &window)); /* the first is gone for good */
+}
+
 /* Found by a run of both engines: a window can't say that the end has come, so it is sent again. */
 static void an_end_that_is_said_again_is_no_message(void **state) {
   (void)state;
@@ -363,6 +387,7 @@ int main(void) {
       TEST(what_is_acknowledged_is_forgotten_and_nothing_else),
       TEST(a_receiver_that_knows_the_beginning_gets_the_rest),
       cmocka_unit_test(streams_survive_random_loss),
+      TEST(a_receiver_that_begins_anew_gets_what_was_not_acknowledged),
       TEST(an_end_that_is_said_again_is_no_message),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
