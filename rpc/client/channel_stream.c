@@ -50,7 +50,7 @@ static enum sure_code read_stream(struct sure_stream *base,
   return code == SURE_OK ? SURE_OUT_OF_RANGE : code;
 }
 
-/* With the channel's lock. WAIT is what PENDING is elsewhere: neither done nor over. */
+/* With the channel's lock. */
 static bool try_write(struct channel_stream *stream, struct sure__stream_message *message) {
   return !stream->engine.is_over &&
          sure__client_stream_write(&stream->channel->engine, &stream->engine, message,

@@ -59,12 +59,22 @@ static const char *check(const struct sure__inflow *in, const struct sure__part 
   return part->bytes.len == 0 && part->total > 0 ? "an empty part of a message" : NULL;
 }
 
-static bool begin_message(struct sure__inflow *in, uint32_t total) {
-  in->coming = sure__alloc(sizeof *in->coming + total);
-  if (in->coming == NULL) {
+/* Room for the part; it grows with what has come. */
+static bool make_room(struct sure__inflow *in, const struct sure__part *part) {
+  size_t wanted = part->offset + part->bytes.len;
+  if (in->coming != NULL && wanted <= in->coming_room) {
+    return true;
+  }
+  size_t room = wanted < part->total / 2 ? 2 * wanted : part->total;
+  struct sure__stream_message *coming = sure__realloc(in->coming, sizeof *coming + room);
+  if (coming == NULL) {
     return false;
   }
-  in->coming->len = total;
+  if (in->coming == NULL) {
+    *coming = (struct sure__stream_message){.len = part->total};
+  }
+  in->coming = coming;
+  in->coming_room = room;
   return true;
 }
 
@@ -86,7 +96,7 @@ const char *sure__inflow_take(struct sure__inflow *in, const struct sure__part *
     in->has_ended = true;
     return NULL;
   }
-  if (in->coming == NULL && !begin_message(in, part->total)) {
+  if (!make_room(in, part)) {
     *out_short = true;
     return NULL;
   }

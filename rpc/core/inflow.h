@@ -17,6 +17,7 @@ struct sure__inflow {
   uint32_t message_len_max;
   struct sure__list messages; /* whole, not taken yet */
   struct sure__stream_message *coming;
+  size_t coming_room; /* bytes that it has memory for: not all at once on a sender's word */
   uint64_t index;
   uint32_t offset;
   bool has_ended;

@@ -255,6 +255,7 @@ struct sure__server {
   struct sure__list to_ack;  /* sessions with news for the store */
   struct sure__list pumping; /* sure__peer.pumps: peers that streams have something for */
   struct sure__list streams; /* sure__server_stream.of_server */
+  uint32_t stream_count;     /* of these, with those that linger */
   struct sure__list free_calls;
   struct sure__timer sweep_timer;
   struct sure__timer reconcile_timer;

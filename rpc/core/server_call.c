@@ -379,9 +379,12 @@ static bool open_stream(struct sure__server *server, struct sure__peer *peer,
                          SURE_REASON_STREAM_LOST, 0, "the stream is not here any more");
     return false;
   }
-  if (!sure__server_stream_open(server, call)) {
+  /* A client that acknowledges nothing could have any number of them linger. */
+  bool is_full = server->stream_count >= server->config.running_calls_max;
+  if (is_full || !sure__server_stream_open(server, call)) {
     sure__answer_refusal(server, peer, call->op.sequence, call->attempt, SURE_RESOURCE_EXHAUSTED,
-                         SURE_REASON_OVERLOADED, SURE__NOT_RUN, "memory is short");
+                         SURE_REASON_OVERLOADED, SURE__NOT_RUN,
+                         is_full ? "the server has as many streams as it may" : "memory is short");
     return false;
   }
   return true;

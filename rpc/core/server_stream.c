@@ -43,6 +43,7 @@ bool sure__server_stream_open(struct sure__server *server, struct sure_call *cal
   stream->timer.kind = SURE__TIMER_STREAM;
   call->stream = stream;
   sure__list_append(&server->streams, &stream->of_server);
+  server->stream_count++;
   return true;
 }
 
@@ -50,6 +51,8 @@ void sure__server_stream_close(struct sure__server *server, struct sure_call *ca
   struct sure__server_stream *stream = call->stream;
   sure__server_timer_unreserve(server, &stream->timer);
   sure__list_remove(&stream->of_server);
+  sure__assert(server->stream_count > 0 && "each stream was counted");
+  server->stream_count--;
   sure__list_remove(&stream->lingering);
   sure__list_remove(&stream->woken);
   sure__stream_fini(&stream->ends);

@@ -332,6 +332,25 @@ static void a_connection_takes_so_much_of_streams_and_the_rest_when_that_is_sent
   client_expect(&a, SURE__DATA);
 }
 
+/* Else a client that never acknowledges could fill the memory with streams that are over. */
+static void streams_that_linger_count_against_the_limit(void **state) {
+  (void)state;
+  uint64_t limit = driver_config.running_calls_max;
+  driver.holds_runs = false;
+  for (uint64_t i = 1; i <= limit; i++) {
+    client_call(&a, (enum driver_method)WATCH, i, "");
+    client_expect(&a, SURE__ACCEPTED);
+    expect_end(&a, 1);
+    client_expect_response(&a, i, SURE_OK, SURE_REASON_NONE, 0);
+  }
+  client_call(&a, (enum driver_method)WATCH, limit + 1, "");
+  client_expect_response(&a, limit + 1, SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED,
+                         SURE__NOT_RUN);
+  client_ack(&a, 2, NULL, 0);
+  client_call(&a, (enum driver_method)WATCH, limit + 2, "");
+  client_expect(&a, SURE__ACCEPTED);
+}
+
 static void a_stream_out_of_its_rules_ends_the_connection_and_not_the_server(void **state) {
   (void)state;
   open_receiving(UPLOAD);
@@ -410,6 +429,7 @@ int main(void) {
       TEST(a_handler_is_held_back_by_what_its_client_does_not_take),
       TEST(parts_of_streams_take_turns),
       TEST(a_connection_takes_so_much_of_streams_and_the_rest_when_that_is_sent),
+      TEST(streams_that_linger_count_against_the_limit),
       TEST(a_stream_out_of_its_rules_ends_the_connection_and_not_the_server),
       TEST(parts_for_a_stream_that_is_not_there_are_late_and_harmless),
       TEST(a_handler_sees_that_its_stream_was_cancelled),
