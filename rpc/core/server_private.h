@@ -159,7 +159,7 @@ void sure__server_stream_attach(struct sure__server *server, struct sure_call *c
 /* The stream that runs, or lingers, under this number; NULL: none. */
 struct sure_call *sure__server_stream_find(const struct sure__server_session *session,
                                            uint64_t sequence);
-/* It goes on with this attempt. False when memory is short. */
+/* It goes on with this attempt, if that is the latest. False when memory is short. */
 bool sure__server_stream_join(struct sure__server *server, struct sure_call *call,
                               struct sure__peer *peer, uint32_t attempt);
 void sure__server_stream_on_data(struct sure__server *server, struct sure__peer *peer,

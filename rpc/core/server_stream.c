@@ -150,6 +150,7 @@ void sure__server_stream_attach(struct sure__server *server, struct sure_call *c
   struct sure__server_stream *stream = call->stream;
   struct sure__waiter *waiter = waiter_of(call);
   sure__assert(waiter != NULL && "an attempt has come");
+  stream->attempt = waiter->attempt;
   waiter->is_accepted = true;
   sure__peer_send(server, waiter->peer,
                   &(struct sure__frame){.type = SURE__ACCEPTED,
@@ -180,6 +181,9 @@ struct sure_call *sure__server_stream_find(const struct sure__server_session *se
 
 bool sure__server_stream_join(struct sure__server *server, struct sure_call *call,
                               struct sure__peer *peer, uint32_t attempt) {
+  if (attempt <= call->stream->attempt) {
+    return true; /* the client is past that one: it is late, or came twice */
+  }
   while (!sure__list_is_empty(&call->waiters)) {
     sure__call_remove_waiter(waiter_of(call)); /* an attempt of before, perhaps half open */
   }

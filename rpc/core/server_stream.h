@@ -12,6 +12,7 @@ struct sure__server_stream {
   struct sure__list of_server;
   struct sure__list lingering; /* in session.lingering, once its handler has returned */
   struct sure__list woken;     /* in actions.woken */
+  uint32_t attempt;            /* the latest */
   uint64_t read_count;         /* messages that the handler has taken */
   bool has_run;                /* its handler has begun */
   void *shell;                 /* the shell's own */

@@ -255,6 +255,19 @@ static void a_result_that_was_lost_is_told_again_with_the_messages_before_it(voi
   assert_true(sure__list_is_empty(&driver.server.streams));
 }
 
+static void an_attempt_that_is_late_does_not_take_a_stream_back(void **state) {
+  (void)state;
+  open_stream(WATCH);
+  come_back(WATCH, 0);
+  client_expect(&b, SURE__ACCEPTED);
+  client_call(&a, (enum driver_method)WATCH, 1, "");
+  client_expect_silence(&a);
+  send_window(&b, 2, (struct sure__window){.index = 1, .credit = 1000});
+  write_text("one");
+  expect_message(&b, 2, 1, "one");
+  client_expect_silence(&a);
+}
+
 static void a_stream_that_is_gone_is_not_begun_anew_in_the_middle(void **state) {
   (void)state;
   struct sure__frame frame = client_request(&a, (enum driver_method)UPLOAD, 1, "");
@@ -425,6 +438,7 @@ int main(void) {
       TEST(a_stream_goes_on_over_another_connection_where_the_handler_stood),
       TEST(what_a_client_has_not_got_is_sent_again_and_no_more_than_that),
       TEST(a_result_that_was_lost_is_told_again_with_the_messages_before_it),
+      TEST(an_attempt_that_is_late_does_not_take_a_stream_back),
       TEST(a_stream_that_is_gone_is_not_begun_anew_in_the_middle),
       TEST(a_handler_is_held_back_by_what_its_client_does_not_take),
       TEST(parts_of_streams_take_turns),
