@@ -53,12 +53,20 @@ static const struct line finish_signature[] = {
 static const struct line declarations[] = {
     {'C', "enum sure_code $service$_client__$method$__write(\n"
           "    struct sure_stream *stream, const $request$ *message);\n"},
+    {'C', "enum sure_code $service$_client__$method$__try_write(\n"
+          "    struct sure_stream *stream, const $request$ *message, bool *out_taken);\n"},
     {'S', "enum sure_code $service$_client__$method$__read(\n"
+          "    struct sure_stream *stream, $reply$ **out_message);\n"},
+    {'S', "enum sure_code $service$_client__$method$__try_read(\n"
           "    struct sure_stream *stream, $reply$ **out_message);\n"},
     {'C', "enum sure_code $service$_server__$method$__read(\n"
           "    struct sure_stream *stream, $request$ **out_message);\n"},
+    {'C', "enum sure_code $service$_server__$method$__try_read(\n"
+          "    struct sure_stream *stream, $request$ **out_message);\n"},
     {'S', "enum sure_code $service$_server__$method$__write(\n"
           "    struct sure_stream *stream, const $reply$ *message);\n"},
+    {'S', "enum sure_code $service$_server__$method$__try_write(\n"
+          "    struct sure_stream *stream, const $reply$ *message, bool *out_taken);\n"},
     {0, "\n"},
 };
 
@@ -68,20 +76,40 @@ static const struct line bodies[] = {
           "    struct sure_stream *stream, const $request$ *message) {\n"
           "  return sure_stream_write(stream, (const ProtobufCMessage *)message);\n"
           "}\n"},
+    {'C', "\n"
+          "enum sure_code $service$_client__$method$__try_write(\n"
+          "    struct sure_stream *stream, const $request$ *message, bool *out_taken) {\n"
+          "  return sure_stream_try_write(stream, (const ProtobufCMessage *)message, out_taken);\n"
+          "}\n"},
     {'S', "\n"
           "enum sure_code $service$_client__$method$__read(\n"
           "    struct sure_stream *stream, $reply$ **out_message) {\n"
           "  return sure_stream_read(stream, (ProtobufCMessage **)(void *)out_message);\n"
+          "}\n"},
+    {'S', "\n"
+          "enum sure_code $service$_client__$method$__try_read(\n"
+          "    struct sure_stream *stream, $reply$ **out_message) {\n"
+          "  return sure_stream_try_read(stream, (ProtobufCMessage **)(void *)out_message);\n"
           "}\n"},
     {'C', "\n"
           "enum sure_code $service$_server__$method$__read(\n"
           "    struct sure_stream *stream, $request$ **out_message) {\n"
           "  return sure_stream_read(stream, (ProtobufCMessage **)(void *)out_message);\n"
           "}\n"},
+    {'C', "\n"
+          "enum sure_code $service$_server__$method$__try_read(\n"
+          "    struct sure_stream *stream, $request$ **out_message) {\n"
+          "  return sure_stream_try_read(stream, (ProtobufCMessage **)(void *)out_message);\n"
+          "}\n"},
     {'S', "\n"
           "enum sure_code $service$_server__$method$__write(\n"
           "    struct sure_stream *stream, const $reply$ *message) {\n"
           "  return sure_stream_write(stream, (const ProtobufCMessage *)message);\n"
+          "}\n"},
+    {'S', "\n"
+          "enum sure_code $service$_server__$method$__try_write(\n"
+          "    struct sure_stream *stream, const $reply$ *message, bool *out_taken) {\n"
+          "  return sure_stream_try_write(stream, (const ProtobufCMessage *)message, out_taken);\n"
           "}\n"},
 };
 

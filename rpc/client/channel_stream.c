@@ -27,53 +27,76 @@ static enum sure_code await_end(struct channel_stream *stream) {
   return waiter->code;
 }
 
-static enum sure_code read_stream(struct sure_stream *base,
+/* With the channel's lock. */
+static bool has_news(struct channel_stream *stream, struct sure__stream_message **out_message) {
+  struct sure__client_stream *engine = &stream->engine;
+  *out_message = sure__client_stream_read(&stream->channel->engine, engine, sure__clock_ms());
+  return *out_message != NULL || engine->is_over || sure__inflow_is_over(&engine->ends.in);
+}
+
+/* How the call has ended, for whoever may wait until that is told; SURE_OK: it may not be known. */
+static enum sure_code end_code(struct channel_stream *stream, bool may_wait, bool *out_known) {
+  struct sure__channel_waiter *waiter = &stream->waiter;
+  *out_known = true;
+  if (!may_wait) {
+    pthread_mutex_lock(&waiter->mutex);
+    *out_known = waiter->done;
+    pthread_mutex_unlock(&waiter->mutex);
+  }
+  return *out_known ? await_end(stream) : SURE_OK;
+}
+
+static enum sure_code read_stream(struct sure_stream *base, bool may_wait,
                                   struct sure__stream_message **out_message) {
   struct channel_stream *stream = (struct channel_stream *)base;
   struct sure_channel *channel = stream->channel;
-  struct sure__client_stream *engine = &stream->engine;
-  if (sure__callback_is_running()) {
+  if (may_wait && sure__callback_is_running()) {
     return SURE_FAILED_PRECONDITION;
   }
   pthread_mutex_lock(&channel->mutex);
-  while ((*out_message = sure__client_stream_read(&channel->engine, engine, sure__clock_ms())) ==
-             NULL &&
-         !engine->is_over && !sure__inflow_is_over(&engine->ends.in)) {
+  bool is_ready;
+  while (!(is_ready = has_news(stream, out_message)) && may_wait) {
     pthread_cond_wait(&stream->changed, &channel->mutex);
   }
-  bool has_ended = sure__inflow_is_over(&engine->ends.in);
+  bool has_ended = sure__inflow_is_over(&stream->engine.ends.in);
   sure__channel_finish(channel);
-  if (*out_message != NULL) {
+  if (*out_message != NULL || !is_ready) {
     return SURE_OK;
   }
-  enum sure_code code = has_ended ? SURE_OK : await_end(stream);
-  return code == SURE_OK ? SURE_OUT_OF_RANGE : code;
+  bool is_known = true;
+  enum sure_code code = has_ended ? SURE_OK : end_code(stream, may_wait, &is_known);
+  return code == SURE_OK && is_known ? SURE_OUT_OF_RANGE : code;
 }
 
 /* With the channel's lock. */
-static bool try_write(struct channel_stream *stream, struct sure__stream_message *message) {
+static bool write_now(struct channel_stream *stream, struct sure__stream_message *message) {
   return !stream->engine.is_over &&
          sure__client_stream_write(&stream->channel->engine, &stream->engine, message,
                                    sure__clock_ms());
 }
 
-static enum sure_code write_stream(struct sure_stream *base, struct sure__stream_message *message) {
+static enum sure_code write_stream(struct sure_stream *base, bool may_wait,
+                                   struct sure__stream_message *message, bool *out_taken) {
   struct channel_stream *stream = (struct channel_stream *)base;
   struct sure_channel *channel = stream->channel;
-  bool is_allowed = !sure__callback_is_running();
-  bool is_written = false;
+  bool is_allowed = !may_wait || !sure__callback_is_running();
   pthread_mutex_lock(&channel->mutex);
   is_allowed = is_allowed && !stream->engine.ends.out.ends;
-  while (is_allowed && !(is_written = try_write(stream, message)) && !stream->engine.is_over) {
+  while (is_allowed && !(*out_taken = write_now(stream, message)) && may_wait &&
+         !stream->engine.is_over) {
     pthread_cond_wait(&stream->changed, &channel->mutex);
   }
+  bool is_over = stream->engine.is_over;
   sure__channel_finish(channel);
-  if (is_written) {
+  if (*out_taken) {
     return SURE_OK;
   }
-  sure__free(message);
-  enum sure_code code = is_allowed ? await_end(stream) : SURE_FAILED_PRECONDITION;
-  return code == SURE_OK ? SURE_CANCELLED : code; /* the server wanted no more and was done */
+  if (!is_allowed) {
+    return SURE_FAILED_PRECONDITION;
+  }
+  bool is_known = is_over;
+  enum sure_code code = is_over ? end_code(stream, may_wait, &is_known) : SURE_OK;
+  return code == SURE_OK && is_known ? SURE_CANCELLED : code; /* the server wanted no more */
 }
 
 static size_t message_len_max(const struct sure_stream *base) {
@@ -158,7 +181,7 @@ void sure_stream_cancel(struct sure_stream *base) {
 /* What nobody has read stands in the way of the end. */
 static void drop_messages(struct sure_stream *base) {
   struct sure__stream_message *message;
-  while (base->read_type != NULL && read_stream(base, &message) == SURE_OK) {
+  while (base->read_type != NULL && read_stream(base, true, &message) == SURE_OK) {
     sure__free(message);
   }
 }

@@ -101,29 +101,36 @@ bool sure__plan_make(enum sure_semantics semantics, enum sure_run_mode mode, boo
   return false;
 }
 
-static bool is_streaming(const struct sure_method *method) {
-  return method->client_streams || method->server_streams;
-}
-
-static enum sure_run_mode preset_mode(const struct sure_method *method,
-                                      const struct sure_store *store) {
-  bool is_exactly_once = method->semantics == SURE_EXACTLY_ONCE;
-  if (method->external_effects || (is_streaming(method) && is_exactly_once && store->durable)) {
-    return SURE_RUN_EXTERNAL;
+/* One that waits for messages runs in no transaction. Unless its handler has promised, with POOL,
+ * not to block, it has a thread of its own. */
+static bool plan_streaming(const struct sure_method *method, enum sure_run_mode mode,
+                           const struct sure_store *store, struct sure__plan *out_plan) {
+  bool needs_intent = method->semantics == SURE_EXACTLY_ONCE && store->durable;
+  if (mode != SURE_RUN_AUTO && mode != SURE_RUN_POOL && mode != SURE_RUN_EXTERNAL) {
+    return false;
   }
-  return is_streaming(method) ? SURE_RUN_POOL : SURE_RUN_AUTO;
+  enum sure_run_mode effective_mode = mode == SURE_RUN_AUTO && needs_intent ? SURE_RUN_EXTERNAL
+                                      : mode == SURE_RUN_AUTO               ? SURE_RUN_POOL
+                                                                            : mode;
+  if (!sure__plan_make(method->semantics, effective_mode, store->durable, store->ops->read != NULL,
+                       out_plan)) {
+    return false;
+  }
+  out_plan->threads = mode != SURE_RUN_POOL;
+  return true;
 }
 
-/* A handler whose effects the store does not hold can only run in one way, and one that waits for
- * messages in no transaction and on no thread that others need. */
+/* A handler whose effects the store does not hold can only run in one way. */
 static bool plan_method(const struct sure_method *method, enum sure_run_mode mode,
                         const struct sure_store *store, struct sure__plan *out_plan) {
-  if (mode == SURE_RUN_AUTO) {
-    mode = preset_mode(method, store);
+  if (method->external_effects) {
+    if (mode != SURE_RUN_AUTO && mode != SURE_RUN_EXTERNAL) {
+      return false;
+    }
+    mode = SURE_RUN_EXTERNAL;
   }
-  if ((method->external_effects && mode != SURE_RUN_EXTERNAL) ||
-      (is_streaming(method) && mode != SURE_RUN_EXTERNAL && mode != SURE_RUN_POOL)) {
-    return false;
+  if (method->client_streams || method->server_streams) {
+    return plan_streaming(method, mode, store, out_plan);
   }
   return sure__plan_make(method->semantics, mode, store->durable, store->ops->read != NULL,
                          out_plan);

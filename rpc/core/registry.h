@@ -18,6 +18,7 @@ struct sure__plan {
   bool in_store;
   bool reads;    /* the run is in a read transaction */
   bool inlined;  /* the run is on the thread that read the request; otherwise on the pool */
+  bool threads;  /* the run has a thread of its own, as it may wait for its stream */
   bool external; /* effects outside the store: a failure says nothing of them (S15) */
 };
 

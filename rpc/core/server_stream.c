@@ -236,7 +236,7 @@ void sure__server_stream_on_window(struct sure__server *server, struct sure__pee
 
 /* ---- what handlers do ---- */
 
-static bool is_over(const struct sure_call *call, uint64_t now_ms) {
+bool sure__server_stream_is_over(const struct sure_call *call, uint64_t now_ms) {
   return call->server->is_ending || atomic_load(&call->is_cancelled) ||
          atomic_load(&call->deadline_ms) <= now_ms;
 }
@@ -247,9 +247,9 @@ enum sure__stream_turn sure__server_stream_read(struct sure__server *server, str
   struct sure__inflow *in = &call->stream->ends.in;
   *out_message = sure__inflow_next(in);
   if (*out_message == NULL) {
-    return sure__inflow_is_over(in) ? SURE__STREAM_ENDED
-           : is_over(call, now_ms)  ? SURE__STREAM_OVER
-                                    : SURE__STREAM_WAIT;
+    return sure__inflow_is_over(in)                    ? SURE__STREAM_ENDED
+           : sure__server_stream_is_over(call, now_ms) ? SURE__STREAM_OVER
+                                                       : SURE__STREAM_WAIT;
   }
   sure__inflow_ack(in, ++call->stream->read_count);
   if (sure__inflow_should_tell(in)) {
@@ -262,7 +262,7 @@ enum sure__stream_turn sure__server_stream_write(struct sure__server *server,
                                                  struct sure_call *call, uint64_t now_ms,
                                                  struct sure__stream_message *message) {
   struct sure__outflow *out = &call->stream->ends.out;
-  if (is_over(call, now_ms)) {
+  if (sure__server_stream_is_over(call, now_ms)) {
     return SURE__STREAM_OVER;
   }
   if (out->held_len >= SURE__STREAM_WINDOW_LEN) {

@@ -35,6 +35,9 @@ enum sure__stream_turn sure__server_stream_write(struct sure__server *server,
                                                  struct sure_call *call, uint64_t now_ms,
                                                  struct sure__stream_message *message);
 
+/* The call is cancelled, or its deadline has passed, or nobody can come back to it any more. */
+bool sure__server_stream_is_over(const struct sure_call *call, uint64_t now_ms);
+
 /* The server is about to be freed: handlers with streams wait for nobody any more. */
 void sure__server_end_streams(struct sure__server *server);
 

@@ -32,20 +32,35 @@ static enum sure_code unpack(const ProtobufCMessageDescriptor *type, struct sure
   return SURE_OK;
 }
 
-enum sure_code sure_stream_read(struct sure_stream *stream, ProtobufCMessage **out_message) {
+static enum sure_code read_message(struct sure_stream *stream, bool may_wait,
+                                   ProtobufCMessage **out_message) {
   if (stream->read_type == NULL) {
     return SURE_FAILED_PRECONDITION;
   }
   struct sure__stream_message *packed;
-  enum sure_code code = stream->side->read(stream, &packed);
-  if (code == SURE_OK) {
-    code = unpack(stream->read_type, (struct sure_bytes){packed->data, packed->len}, out_message);
-    sure__free(packed);
+  enum sure_code code = stream->side->read(stream, may_wait, &packed);
+  if (code != SURE_OK) {
+    return code;
   }
+  if (packed == NULL) {
+    *out_message = NULL;
+    return SURE_OK;
+  }
+  code = unpack(stream->read_type, (struct sure_bytes){packed->data, packed->len}, out_message);
+  sure__free(packed);
   return code;
 }
 
-enum sure_code sure_stream_write(struct sure_stream *stream, const ProtobufCMessage *message) {
+enum sure_code sure_stream_read(struct sure_stream *stream, ProtobufCMessage **out_message) {
+  return read_message(stream, true, out_message);
+}
+
+enum sure_code sure_stream_try_read(struct sure_stream *stream, ProtobufCMessage **out_message) {
+  return read_message(stream, false, out_message);
+}
+
+static enum sure_code write_message(struct sure_stream *stream, bool may_wait,
+                                    const ProtobufCMessage *message, bool *out_taken) {
   if (stream->write_type == NULL || message->descriptor != stream->write_type) {
     return SURE_FAILED_PRECONDITION;
   }
@@ -57,5 +72,20 @@ enum sure_code sure_stream_write(struct sure_stream *stream, const ProtobufCMess
   }
   packed->len = len;
   protobuf_c_message_pack(message, packed->data);
-  return stream->side->write(stream, packed);
+  enum sure_code code = stream->side->write(stream, may_wait, packed, out_taken);
+  if (!*out_taken) {
+    sure__free(packed);
+  }
+  return code;
+}
+
+enum sure_code sure_stream_write(struct sure_stream *stream, const ProtobufCMessage *message) {
+  bool is_taken = false;
+  return write_message(stream, true, message, &is_taken);
+}
+
+enum sure_code sure_stream_try_write(struct sure_stream *stream, const ProtobufCMessage *message,
+                                     bool *out_taken) {
+  *out_taken = false;
+  return write_message(stream, false, message, out_taken);
 }

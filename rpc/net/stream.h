@@ -13,10 +13,13 @@ struct sure_stream {
 };
 
 struct sure__stream_side {
-  /* As sure_stream_read, with the message still packed; the caller frees it. */
-  enum sure_code (*read)(struct sure_stream *stream, struct sure__stream_message **out_message);
-  /* As sure_stream_write. Takes the message. */
-  enum sure_code (*write)(struct sure_stream *stream, struct sure__stream_message *message);
+  /* As sure_stream_read, or sure_stream_try_read, with the message still packed; the caller frees
+   * it. */
+  enum sure_code (*read)(struct sure_stream *stream, bool may_wait,
+                         struct sure__stream_message **out_message);
+  /* As sure_stream_write, or sure_stream_try_write. The message is the stream's if `*out_taken`. */
+  enum sure_code (*write)(struct sure_stream *stream, bool may_wait,
+                          struct sure__stream_message *message, bool *out_taken);
   /* Bytes of a message that may be sent. */
   size_t (*message_len_max)(const struct sure_stream *stream);
 };

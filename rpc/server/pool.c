@@ -1,4 +1,6 @@
 /* Threads for handlers that may take their time, and for read transactions. */
+#include <sure/stream.h>
+
 #include "rpc/core/memory.h"
 #include "rpc/net/clock.h"
 #include "rpc/net/start.h"
@@ -14,8 +16,16 @@ static void run_read(void *user, void *transaction) {
   (void)sure__call_run(call, transaction); /* it can't be deferred in a transaction */
 }
 
-/* False: its answer is deferred. */
+/* False: its answer is deferred, or its handler goes on in steps. */
 static bool run_call(struct sure_server *server, struct sure_call *call) {
+  if (sure_call_stream(call) != NULL) {
+    enum sure_code code;
+    bool has_ended = sure__call_step(call, &code);
+    if (has_ended) {
+      sure__call_run_ended(call, code, false);
+    }
+    return has_ended;
+  }
   if (!call->method->plan.reads) {
     return sure__call_run(call, NULL);
   }
@@ -55,16 +65,17 @@ static void *run(void *user) {
   return NULL;
 }
 
-/* A handler with a stream waits for its client for as long as that likes, so it gets a thread of
+/* A handler with a stream may wait for its client for as long as that likes, so it gets a thread of
  * its own. */
 static void *run_stream(void *user) {
   struct sure_call *call = user;
   struct sure__shard *shard = sure__container_of(call->server, struct sure__shard, engine);
   struct sure__pool *pool = &shard->server->pool;
-  (void)sure__call_run(call, NULL);
-  pthread_mutex_lock(&shard->lock);
-  sure__server_run_done(&shard->engine, call);
-  sure__shard_finish(shard);
+  if (sure__call_run(call, NULL)) {
+    pthread_mutex_lock(&shard->lock);
+    sure__server_run_done(&shard->engine, call);
+    sure__shard_finish(shard);
+  }
   pthread_mutex_lock(&pool->lock);
   pool->stream_count--;
   pthread_cond_broadcast(&pool->wake);
@@ -88,15 +99,20 @@ static bool start_stream(struct sure__pool *pool, struct sure_call *call) {
   return false;
 }
 
-void sure__pool_submit(struct sure_server *server, struct sure_call *call) {
+void sure__pool_step(struct sure_server *server, struct sure_call *call) {
   struct sure__pool *pool = &server->pool;
-  if (call->stream != NULL && start_stream(pool, call)) {
-    return; /* else it has to wait for one of the pool's */
-  }
   pthread_mutex_lock(&pool->lock);
   sure__list_append(&pool->calls, &call->link);
   pthread_mutex_unlock(&pool->lock);
   pthread_cond_signal(&pool->wake);
+}
+
+bool sure__pool_submit(struct sure_server *server, struct sure_call *call) {
+  if (call->method->plan.threads) {
+    return start_stream(&server->pool, call);
+  }
+  sure__pool_step(server, call);
+  return true;
 }
 
 bool sure__pool_start(struct sure_server *server) {

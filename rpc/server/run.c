@@ -191,25 +191,31 @@ static bool begin_run(struct sure_call *call) {
   return call->reply != NULL && begin_meta(call);
 }
 
+static enum sure_code begin_handler(struct sure_call *call) {
+  call->is_begun = false;
+  enum sure_code code = sure__intercept_run_begins(server_of(call), call);
+  call->is_begun = code == SURE_OK;
+  return code;
+}
+
 /* Runs the handler, which may defer its answer. */
 static enum sure_code invoke(struct sure_call *call, void *transaction) {
-  const struct sure_server *server = server_of(call);
+  const struct sure__method_entry *method = call->method;
   call->transaction = transaction;
-  call->is_begun = false;
-  enum sure_code code = sure__intercept_run_begins(server, call);
+  enum sure_code code = begin_handler(call);
   if (code == SURE_OK) {
-    const struct sure__method_entry *method = call->method;
-    call->is_begun = true;
-    if (call->stream != NULL) {
-      code = sure__call_run_streaming(call);
-    } else {
-      code = call->apply != NULL ? call->apply(call->apply_user, call, call->reply)
-                                 : method->trampoline(method->handlers, method->user, call,
-                                                      call->request, call->reply);
-    }
+    code = call->apply != NULL ? call->apply(call->apply_user, call, call->reply)
+                               : method->trampoline(method->handlers, method->user, call,
+                                                    call->request, call->reply);
   }
   call->transaction = NULL;
   return code;
+}
+
+/* The same with a stream: false if its handler goes on in steps. */
+static bool invoke_streaming(struct sure_call *call, enum sure_code *out_code) {
+  *out_code = begin_handler(call);
+  return *out_code != SURE_OK || sure__call_run_streaming(call, out_code);
 }
 
 /* What came of the run. `*out_recorded`: a status that is not OK is to be kept. */
@@ -239,8 +245,8 @@ static struct sure_record end_run(struct sure_call *call, enum sure_code code, b
   return pack_reply(call, call->reply, effect_stands, out_recorded);
 }
 
-static struct sure_record short_of_memory(void) {
-  return local_failure(SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED, "memory is short");
+static struct sure_record short_of(const char *text) {
+  return local_failure(SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED, text);
 }
 
 static void keep_result(struct sure_call *call, struct sure_record record, bool is_recorded) {
@@ -253,6 +259,11 @@ void sure__call_run_ended(struct sure_call *call, enum sure_code code, bool in_t
   bool is_recorded;
   struct sure_record record = end_run(call, code, in_transaction, &is_recorded);
   keep_result(call, record, is_recorded);
+}
+
+void sure__call_not_run(struct sure_call *call, const char *text) {
+  call->is_not_applied = true;
+  keep_result(call, short_of(text), false);
 }
 
 /* No run: the application says what became of one (S15). */
@@ -276,14 +287,20 @@ bool sure__call_run(struct sure_call *call, void *transaction) {
     return true;
   }
   if (!has_memory) {
-    call->is_not_applied = true;
-    keep_result(call, short_of_memory(), false);
+    sure__call_not_run(call, "memory is short");
     return true;
   }
+  enum sure_code code;
   call->may_defer = transaction == NULL && call->stream == NULL;
-  enum sure_code code = invoke(call, transaction);
-  if (!sure__call_handler_returned(call, &code)) {
-    return false;
+  if (call->stream != NULL) {
+    if (!invoke_streaming(call, &code)) {
+      return false;
+    }
+  } else {
+    code = invoke(call, transaction);
+    if (!sure__call_handler_returned(call, &code)) {
+      return false;
+    }
   }
   sure__call_run_ended(call, code, transaction != NULL);
   return true;
@@ -318,7 +335,7 @@ bool sure__call_run_in_store(void *user, struct sure_store_op *op, void *transac
   }
   sure__hlc_follow(sure__clock_hlc(), op->clock); /* what is committed has happened before */
   if (!begin_run(call)) {
-    *out_record = short_of_memory();
+    *out_record = short_of("memory is short");
     return false;
   }
   bool recorded;

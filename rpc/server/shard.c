@@ -239,8 +239,9 @@ static void run_all(struct sure_server *server, struct round *round) {
     struct sure_call *call = sure__container_of(link, struct sure_call, link);
     if (call->method->plan.inlined) {
       run_inline(round, call);
-    } else {
-      sure__pool_submit(server, call);
+    } else if (!sure__pool_submit(server, call)) {
+      sure__call_not_run(call, "threads are short");
+      sure__list_append(&round->runs_ended, &call->link);
     }
   }
 }

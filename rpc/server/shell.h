@@ -152,6 +152,8 @@ struct sure_record sure__call_failure(struct sure_call *call, enum sure_code cod
  * result is in op.record and is_unrecorded. False: the handler has deferred its answer, and the
  * call belongs to whoever finishes it. */
 bool sure__call_run(struct sure_call *call, void *transaction);
+/* The same for one that was not begun, as something for it was short. */
+void sure__call_not_run(struct sure_call *call, const char *text);
 /* It has ended with `code`: its result is in op.record and is_unrecorded. */
 void sure__call_run_ended(struct sure_call *call, enum sure_code code, bool in_transaction);
 /* The sure_store_run_fn of every call. */
@@ -160,8 +162,10 @@ bool sure__call_run_in_store(void *user, struct sure_store_op *op, void *transac
 
 /* stream.c */
 
-/* The handler of a call with streams. */
-enum sure_code sure__call_run_streaming(struct sure_call *call);
+/* The handler of a call with streams, or its next step. False: it waits for another one, and the
+ * call belongs to whoever runs that. */
+bool sure__call_run_streaming(struct sure_call *call, enum sure_code *out_code);
+bool sure__call_step(struct sure_call *call, enum sure_code *out_code);
 /* With the lock of their shard: handlers that wait for one of these look again. */
 void sure__streams_wake(struct sure__list *woken);
 
@@ -197,7 +201,10 @@ void sure__writer_submit(struct sure_server *server, struct sure__list *calls,
 
 bool sure__pool_start(struct sure_server *server);
 void sure__pool_stop(struct sure_server *server);
-void sure__pool_submit(struct sure_server *server, struct sure_call *call);
+/* False: there is no thread to be had for its stream. */
+bool sure__pool_submit(struct sure_server *server, struct sure_call *call);
+/* Its handler goes on: sure__call_step. Takes no lock but the pool's. */
+void sure__pool_step(struct sure_server *server, struct sure_call *call);
 
 bool sure__loop_start(struct sure_server *server);
 void sure__loop_stop(struct sure_server *server);

@@ -1,16 +1,27 @@
-/* Streams as handlers see them. A handler waits on its own condition variable, with its shard's
- * lock, until the engine says that something has changed. */
+/* Streams as handlers see them: one that blocks waits on its own condition variable, with its
+ * shard's lock, until the engine says that something has changed; one that goes on in steps stands
+ * until then.
+ *
+ *     RUNS --returns sure_stream_wait--> STANDS --news--> LINED_UP --a thread of the pool--> RUNS
+ *     RUNS --news--> RUNS_WITH_NEWS --returns sure_stream_wait--> LINED_UP
+ *     RUNS, RUNS_WITH_NEWS --returns a code--> the call ends */
 #include "rpc/net/stream.h"
-#include "rpc/core/memory.h"
+#include "rpc/core/assert.h"
 #include "rpc/core/server_stream.h"
 #include "rpc/net/clock.h"
 #include "rpc/server/shell.h"
 
-/* On the stack of the thread that runs the handler. */
+enum pace { RUNS, RUNS_WITH_NEWS, STANDS, LINED_UP };
+
+/* In the memory of its call. */
 struct handler_stream {
   struct sure_stream base;
   struct sure_call *call;
+  bool may_wait; /* its handler has a thread of its own */
   pthread_cond_t changed;
+  sure_stream_step_fn *step; /* NULL: the handler, or its last step, has ended the call */
+  void *step_user;
+  enum pace pace; /* guarded by the shard's lock */
 };
 
 static struct sure__shard *shard_of(const struct sure_call *call) {
@@ -20,11 +31,11 @@ static struct sure__shard *shard_of(const struct sure_call *call) {
 static enum sure_code code_of(const struct sure_call *call, enum sure__stream_turn turn) {
   switch (turn) {
   case SURE__STREAM_DONE:
+  case SURE__STREAM_WAIT:
     return SURE_OK;
   case SURE__STREAM_ENDED:
     return SURE_OUT_OF_RANGE;
   case SURE__STREAM_OVER:
-  case SURE__STREAM_WAIT:
     break;
   }
   if (sure_call_is_cancelled(call)) {
@@ -34,33 +45,40 @@ static enum sure_code code_of(const struct sure_call *call, enum sure__stream_tu
                                            : SURE_UNAVAILABLE; /* the server ends */
 }
 
-static enum sure_code read_stream(struct sure_stream *base,
+static enum sure_code read_stream(struct sure_stream *base, bool may_wait,
                                   struct sure__stream_message **out_message) {
   struct handler_stream *stream = (struct handler_stream *)base;
   struct sure__shard *shard = shard_of(stream->call);
   enum sure__stream_turn turn;
+  if (may_wait && !stream->may_wait) {
+    return SURE_FAILED_PRECONDITION;
+  }
   pthread_mutex_lock(&shard->lock);
   while ((turn = sure__server_stream_read(&shard->engine, stream->call, sure__clock_ms(),
-                                          out_message)) == SURE__STREAM_WAIT) {
+                                          out_message)) == SURE__STREAM_WAIT &&
+         may_wait) {
     pthread_cond_wait(&stream->changed, &shard->lock);
   }
   sure__shard_finish(shard);
   return code_of(stream->call, turn);
 }
 
-static enum sure_code write_stream(struct sure_stream *base, struct sure__stream_message *message) {
+static enum sure_code write_stream(struct sure_stream *base, bool may_wait,
+                                   struct sure__stream_message *message, bool *out_taken) {
   struct handler_stream *stream = (struct handler_stream *)base;
   struct sure__shard *shard = shard_of(stream->call);
   enum sure__stream_turn turn;
+  if (may_wait && !stream->may_wait) {
+    return SURE_FAILED_PRECONDITION;
+  }
   pthread_mutex_lock(&shard->lock);
   while ((turn = sure__server_stream_write(&shard->engine, stream->call, sure__clock_ms(),
-                                           message)) == SURE__STREAM_WAIT) {
+                                           message)) == SURE__STREAM_WAIT &&
+         may_wait) {
     pthread_cond_wait(&stream->changed, &shard->lock);
   }
   sure__shard_finish(shard);
-  if (turn != SURE__STREAM_DONE) {
-    sure__free(message);
-  }
+  *out_taken = turn == SURE__STREAM_DONE;
   return code_of(stream->call, turn);
 }
 
@@ -75,28 +93,48 @@ struct sure_stream *sure_call_stream(struct sure_call *call) {
   return call->stream == NULL ? NULL : call->stream->shell;
 }
 
-static void set_shell(struct sure_call *call, struct sure_stream *stream) {
+enum sure_code sure_stream_check(const struct sure_stream *base) {
+  const struct sure_call *call = ((const struct handler_stream *)base)->call;
   struct sure__shard *shard = shard_of(call);
   pthread_mutex_lock(&shard->lock);
-  call->stream->shell = stream;
+  bool is_over = sure__server_stream_is_over(call, sure__clock_ms());
   pthread_mutex_unlock(&shard->lock);
+  return is_over ? code_of(call, SURE__STREAM_OVER) : SURE_OK;
 }
 
-enum sure_code sure__call_run_streaming(struct sure_call *call) {
-  const struct sure__method_entry *method = call->method;
-  const struct sure_method *table = method->table;
-  struct handler_stream stream = {
-      .base = {.side = &handler_side,
-               .read_type = table->client_streams ? table->request : NULL,
-               .write_type = table->server_streams ? table->reply : NULL},
-      .call = call,
-      .changed = PTHREAD_COND_INITIALIZER};
-  set_shell(call, &stream.base);
-  enum sure_code code =
-      method->trampoline(method->handlers, method->user, call, call->request, call->reply);
-  set_shell(call, NULL);
-  pthread_cond_destroy(&stream.changed);
-  return code;
+/* ---- steps ---- */
+
+enum sure_code sure_stream_wait(struct sure_stream *base, sure_stream_step_fn *step, void *user) {
+  struct handler_stream *stream = (struct handler_stream *)base;
+  sure__assert(stream->pace != STANDS && stream->pace != LINED_UP && "only what runs can wait");
+  stream->step = step;
+  stream->step_user = user;
+  return SURE_OK;
+}
+
+/* With the shard's lock. */
+static void tell(struct handler_stream *stream) {
+  switch (stream->pace) {
+  case STANDS:
+    stream->pace = LINED_UP;
+    sure__pool_step(shard_of(stream->call)->server, stream->call);
+    break;
+  case RUNS:
+    stream->pace = RUNS_WITH_NEWS;
+    break;
+  case RUNS_WITH_NEWS:
+  case LINED_UP:
+    break;
+  }
+  pthread_cond_broadcast(&stream->changed);
+}
+
+void sure_stream_wake(struct sure_stream *base) {
+  struct handler_stream *stream = (struct handler_stream *)base;
+  struct sure__shard *shard = shard_of(stream->call);
+  pthread_mutex_lock(&shard->lock);
+  tell(stream);
+  pthread_mutex_unlock(&shard->lock);
 }
 
 void sure__streams_wake(struct sure__list *woken) {
@@ -105,7 +143,78 @@ void sure__streams_wake(struct sure__list *woken) {
     struct sure__server_stream *stream =
         sure__container_of(link, struct sure__server_stream, woken);
     if (stream->shell != NULL) {
-      pthread_cond_broadcast(&((struct handler_stream *)stream->shell)->changed);
+      tell(stream->shell);
     }
   }
+}
+
+/* What has run waits for its next step, and from now on belongs to whoever runs that; or it has
+ * ended the call, and is a stream no more. */
+static bool stands(struct handler_stream *stream) {
+  struct sure_call *call = stream->call;
+  struct sure__shard *shard = shard_of(call);
+  bool waits = stream->step != NULL;
+  pthread_mutex_lock(&shard->lock);
+  bool has_news = stream->pace == RUNS_WITH_NEWS;
+  if (waits) {
+    stream->pace = STANDS;
+    if (has_news) {
+      tell(stream);
+    }
+  } else {
+    call->stream->shell = NULL;
+  }
+  pthread_mutex_unlock(&shard->lock);
+  if (!waits) {
+    pthread_cond_destroy(&stream->changed);
+  }
+  return waits;
+}
+
+static struct handler_stream *new_stream(struct sure_call *call) {
+  const struct sure_method *table = call->method->table;
+  struct handler_stream *stream = sure__arena_alloc(&call->arena, sizeof *stream);
+  if (stream != NULL) {
+    *stream =
+        (struct handler_stream){.base = {.side = &handler_side,
+                                         .read_type = table->client_streams ? table->request : NULL,
+                                         .write_type = table->server_streams ? table->reply : NULL},
+                                .call = call,
+                                .may_wait = call->method->plan.threads,
+                                .changed = PTHREAD_COND_INITIALIZER};
+  }
+  return stream;
+}
+
+static bool begin(struct sure_call *call) {
+  struct handler_stream *stream = new_stream(call);
+  struct sure__shard *shard = shard_of(call);
+  pthread_mutex_lock(&shard->lock);
+  call->stream->shell = stream;
+  pthread_mutex_unlock(&shard->lock);
+  return stream != NULL;
+}
+
+bool sure__call_run_streaming(struct sure_call *call, enum sure_code *out_code) {
+  const struct sure__method_entry *method = call->method;
+  if (!begin(call)) {
+    *out_code = sure_call_not_applied(call, SURE_RESOURCE_EXHAUSTED);
+    return true;
+  }
+  *out_code = method->trampoline(method->handlers, method->user, call, call->request, call->reply);
+  return !stands(call->stream->shell);
+}
+
+bool sure__call_step(struct sure_call *call, enum sure_code *out_code) {
+  struct handler_stream *stream = call->stream->shell;
+  struct sure__shard *shard = shard_of(call);
+  pthread_mutex_lock(&shard->lock);
+  sure__assert(stream->pace == LINED_UP && "a step comes for each news once");
+  stream->pace = RUNS;
+  pthread_mutex_unlock(&shard->lock);
+  sure_stream_step_fn *step = stream->step;
+  stream->step = NULL;
+  stream->may_wait = false;
+  *out_code = step(stream->step_user, call, &stream->base);
+  return !stands(stream);
 }

@@ -218,22 +218,44 @@ static void run_read(void *user, void *transaction) {
   sure__call_run(user, transaction);
 }
 
+static void run_ends_soon(struct sure_call *call) {
+  event_at(sim.now_ms + chance_below(sim.plan.handler_ms + 1), sim.current, run_ended, call, 0);
+}
+
+static void step(void *thing, uint64_t number) {
+  struct sure_call *call = thing;
+  enum sure_code code;
+  (void)number;
+  if (sure__call_step(call, &code)) {
+    sure__call_run_ended(call, code, false);
+    run_ends_soon(call);
+  }
+}
+
 static void run_begins(void *thing, uint64_t number) {
   struct sure_call *call = thing;
   struct sure_store *store =
       sure__container_of(call->server, struct sure__shard, engine)->server->store;
   (void)number;
   if (!call->method->plan.reads) {
-    sure__call_run(call, NULL);
+    if (!sure__call_run(call, NULL)) {
+      return; /* its handler goes on in steps */
+    }
   } else if (store->ops->read(store, run_read, call) != SURE_OK) {
     sim_fail("a read transaction does not begin");
   }
-  event_at(sim.now_ms + chance_below(sim.plan.handler_ms + 1), sim.current, run_ended, thing, 0);
+  run_ends_soon(call);
 }
 
-void sure__pool_submit(struct sure_server *server, struct sure_call *call) {
+bool sure__pool_submit(struct sure_server *server, struct sure_call *call) {
   (void)server;
   event_at(sim.now_ms + chance_below(sim.plan.handler_ms + 1), sim.current, run_begins, call, 0);
+  return true;
+}
+
+void sure__pool_step(struct sure_server *server, struct sure_call *call) {
+  (void)server;
+  event_at(sim.now_ms + chance_below(sim.plan.handler_ms + 1), sim.current, step, call, 0);
 }
 
 /* ---- in place of rpc/server/writer.c ---- */

@@ -67,9 +67,9 @@ SURE_API enum sure_code sure_server_open(const struct sure_server_options *optio
 
 /* How handlers run (S14). */
 enum sure_run_mode {
-  /* EXTERNAL for a method with external_effects, which takes no other mode. For one with streams,
-   * which takes no others: EXTERNAL if it is EXACTLY_ONCE and the store is durable, else POOL. For
-   * all others TX with a durable store, POOL with a volatile one. */
+  /* EXTERNAL for a method with external_effects, which takes no other mode. For one with streams:
+   * the same if it is EXACTLY_ONCE and the store is durable; else its handler has a thread of its
+   * own and no transaction. For all others TX with a durable store, POOL with a volatile one. */
   SURE_RUN_AUTO = 0,
   /* On the store's writer, inside the transaction that also holds the completion record; a method
    * with NO_SIDE_EFFECTS runs in a read transaction instead, on a thread of the pool. The handler
@@ -81,15 +81,16 @@ enum sure_run_mode {
   SURE_RUN_PREPARE = 2,
   /* On a thread of the pool, no transaction. Refused for EXACTLY_ONCE methods on a durable store,
    * where effect and record could not commit together. With a volatile store, change state only on
-   * the way to SURE_OK. */
+   * the way to SURE_OK. A handler with a stream may not block here: it waits with
+   * sure_stream_wait. */
   SURE_RUN_POOL = 3,
   /* As POOL, on the thread that read the request: the fastest, for handlers of microseconds that
    * never block. */
   SURE_RUN_INLINE = 4,
-  /* On a thread of the pool, with an intent committed before it runs and the record after: for
-   * effects outside the store. Nothing re-runs after an intent. If this process dies meanwhile, or
-   * the handler returns a failure without sure_call_not_applied, the call is IN_DOUBT until a
-   * reconciler has said what became of it (sure_server_set_reconciler). */
+  /* On a thread of the pool, or its own if it has a stream, with an intent committed before it runs
+   * and the record after: for effects outside the store. Nothing re-runs after an intent. If this
+   * process dies meanwhile, or the handler returns a failure without sure_call_not_applied, the
+   * call is IN_DOUBT until a reconciler has said what became of it (sure_server_set_reconciler). */
   SURE_RUN_EXTERNAL = 5,
 };
 

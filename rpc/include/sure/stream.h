@@ -4,8 +4,9 @@
  * other has, and every message comes once and in order (docs/streaming.md). When that can't be, as
  * the server has forgotten the stream, it ends with an honest status.
  *
- * The typed functions that the generator writes (..._read, ..._write, ..._open, ..._finish) are
- * thin covers of these. One thread may read a stream while another one writes it. */
+ * The typed functions that the generator writes (..._read, ..._try_read, ..._write, ..._try_write,
+ * ..._open, ..._finish) are thin covers of these. One thread may read a stream while another one
+ * writes it. */
 #ifndef SURE_STREAM_H
 #define SURE_STREAM_H
 
@@ -41,11 +42,35 @@ SURE_API enum sure_code sure_stream_read(struct sure_stream *stream,
 SURE_API enum sure_code sure_stream_write(struct sure_stream *stream,
                                           const ProtobufCMessage *message);
 
+/* As sure_stream_read and sure_stream_write, without blocking: on SURE_OK, what can't be done now
+ * has `*out_message` NULL, or `*out_taken` false. */
+SURE_API enum sure_code sure_stream_try_read(struct sure_stream *stream,
+                                             ProtobufCMessage **out_message);
+SURE_API enum sure_code sure_stream_try_write(struct sure_stream *stream,
+                                              const ProtobufCMessage *message, bool *out_taken);
+
 /* ---- at a server ---- */
 
 /* The stream of the call that a handler serves; NULL: its method has none. Valid until the handler
  * returns. Then the other side is told that no more messages come, and the status after them. */
 SURE_API struct sure_stream *sure_call_stream(struct sure_call *call);
+
+/* A handler goes on in steps, so that thousands of streams need no thread each: it returns what
+ * sure_stream_wait returns, and when there is news of the stream, `step` is called on a thread of
+ * the pool. A step is to a stream what its handler is: it ends the call with the code that it
+ * returns, or waits again. No two run at once for one stream. It may not block;
+ * sure_stream_read and sure_stream_write refuse to in a step, with SURE_FAILED_PRECONDITION. */
+typedef enum sure_code sure_stream_step_fn(void *user, struct sure_call *call,
+                                           struct sure_stream *stream);
+SURE_API enum sure_code sure_stream_wait(struct sure_stream *stream, sure_stream_step_fn *step,
+                                         void *user);
+/* Make news: the next step of a handler that waits, or will wait, comes soon. Any thread, until a
+ * step or the handler returns another code than that of sure_stream_wait. */
+SURE_API void sure_stream_wake(struct sure_stream *stream);
+/* SURE_OK: the stream goes on. Else it is over, and news of it only comes if sure_stream_wake makes
+ * it: end the call. SURE_CANCELLED: by the client. SURE_DEADLINE_EXCEEDED. SURE_UNAVAILABLE: the
+ * server ends. */
+SURE_API enum sure_code sure_stream_check(const struct sure_stream *stream);
 
 /* ---- at a client ---- */
 

@@ -125,9 +125,19 @@ enum sure_code streams__v1__talk_client__upload__write(
   return sure_stream_write(stream, (const ProtobufCMessage *)message);
 }
 
+enum sure_code streams__v1__talk_client__upload__try_write(
+    struct sure_stream *stream, const Streams__V1__Say *message, bool *out_taken) {
+  return sure_stream_try_write(stream, (const ProtobufCMessage *)message, out_taken);
+}
+
 enum sure_code streams__v1__talk_server__upload__read(
     struct sure_stream *stream, Streams__V1__Say **out_message) {
   return sure_stream_read(stream, (ProtobufCMessage **)(void *)out_message);
+}
+
+enum sure_code streams__v1__talk_server__upload__try_read(
+    struct sure_stream *stream, Streams__V1__Say **out_message) {
+  return sure_stream_try_read(stream, (ProtobufCMessage **)(void *)out_message);
 }
 
 static enum sure_code streams__v1__talk_server__upload__run(
@@ -158,9 +168,19 @@ enum sure_code streams__v1__talk_client__watch__read(
   return sure_stream_read(stream, (ProtobufCMessage **)(void *)out_message);
 }
 
+enum sure_code streams__v1__talk_client__watch__try_read(
+    struct sure_stream *stream, Streams__V1__Say **out_message) {
+  return sure_stream_try_read(stream, (ProtobufCMessage **)(void *)out_message);
+}
+
 enum sure_code streams__v1__talk_server__watch__write(
     struct sure_stream *stream, const Streams__V1__Say *message) {
   return sure_stream_write(stream, (const ProtobufCMessage *)message);
+}
+
+enum sure_code streams__v1__talk_server__watch__try_write(
+    struct sure_stream *stream, const Streams__V1__Say *message, bool *out_taken) {
+  return sure_stream_try_write(stream, (const ProtobufCMessage *)message, out_taken);
 }
 
 static enum sure_code streams__v1__talk_server__watch__run(
@@ -191,9 +211,19 @@ enum sure_code streams__v1__talk_client__chat__write(
   return sure_stream_write(stream, (const ProtobufCMessage *)message);
 }
 
+enum sure_code streams__v1__talk_client__chat__try_write(
+    struct sure_stream *stream, const Streams__V1__Say *message, bool *out_taken) {
+  return sure_stream_try_write(stream, (const ProtobufCMessage *)message, out_taken);
+}
+
 enum sure_code streams__v1__talk_client__chat__read(
     struct sure_stream *stream, Streams__V1__Say **out_message) {
   return sure_stream_read(stream, (ProtobufCMessage **)(void *)out_message);
+}
+
+enum sure_code streams__v1__talk_client__chat__try_read(
+    struct sure_stream *stream, Streams__V1__Say **out_message) {
+  return sure_stream_try_read(stream, (ProtobufCMessage **)(void *)out_message);
 }
 
 enum sure_code streams__v1__talk_server__chat__read(
@@ -201,9 +231,19 @@ enum sure_code streams__v1__talk_server__chat__read(
   return sure_stream_read(stream, (ProtobufCMessage **)(void *)out_message);
 }
 
+enum sure_code streams__v1__talk_server__chat__try_read(
+    struct sure_stream *stream, Streams__V1__Say **out_message) {
+  return sure_stream_try_read(stream, (ProtobufCMessage **)(void *)out_message);
+}
+
 enum sure_code streams__v1__talk_server__chat__write(
     struct sure_stream *stream, const Streams__V1__Say *message) {
   return sure_stream_write(stream, (const ProtobufCMessage *)message);
+}
+
+enum sure_code streams__v1__talk_server__chat__try_write(
+    struct sure_stream *stream, const Streams__V1__Say *message, bool *out_taken) {
+  return sure_stream_try_write(stream, (const ProtobufCMessage *)message, out_taken);
 }
 
 static enum sure_code streams__v1__talk_server__chat__run(

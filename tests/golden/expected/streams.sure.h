@@ -51,7 +51,11 @@ enum sure_code streams__v1__talk_client__upload__finish(struct sure_stream *stre
     Streams__V1__Ask **out_reply);
 enum sure_code streams__v1__talk_client__upload__write(
     struct sure_stream *stream, const Streams__V1__Say *message);
+enum sure_code streams__v1__talk_client__upload__try_write(
+    struct sure_stream *stream, const Streams__V1__Say *message, bool *out_taken);
 enum sure_code streams__v1__talk_server__upload__read(
+    struct sure_stream *stream, Streams__V1__Say **out_message);
+enum sure_code streams__v1__talk_server__upload__try_read(
     struct sure_stream *stream, Streams__V1__Say **out_message);
 
 /* streams.v1.Talk/Watch, without side effects: retried freely. See sure/stream.h. */
@@ -62,8 +66,12 @@ enum sure_code streams__v1__talk_client__watch__open(
 enum sure_code streams__v1__talk_client__watch__finish(struct sure_stream *stream);
 enum sure_code streams__v1__talk_client__watch__read(
     struct sure_stream *stream, Streams__V1__Say **out_message);
+enum sure_code streams__v1__talk_client__watch__try_read(
+    struct sure_stream *stream, Streams__V1__Say **out_message);
 enum sure_code streams__v1__talk_server__watch__write(
     struct sure_stream *stream, const Streams__V1__Say *message);
+enum sure_code streams__v1__talk_server__watch__try_write(
+    struct sure_stream *stream, const Streams__V1__Say *message, bool *out_taken);
 
 /* streams.v1.Talk/Chat, exactly once: a retry gets the reply of the first run. See
  * sure/stream.h. */
@@ -74,12 +82,20 @@ enum sure_code streams__v1__talk_client__chat__open(
 enum sure_code streams__v1__talk_client__chat__finish(struct sure_stream *stream);
 enum sure_code streams__v1__talk_client__chat__write(
     struct sure_stream *stream, const Streams__V1__Say *message);
+enum sure_code streams__v1__talk_client__chat__try_write(
+    struct sure_stream *stream, const Streams__V1__Say *message, bool *out_taken);
 enum sure_code streams__v1__talk_client__chat__read(
+    struct sure_stream *stream, Streams__V1__Say **out_message);
+enum sure_code streams__v1__talk_client__chat__try_read(
     struct sure_stream *stream, Streams__V1__Say **out_message);
 enum sure_code streams__v1__talk_server__chat__read(
     struct sure_stream *stream, Streams__V1__Say **out_message);
+enum sure_code streams__v1__talk_server__chat__try_read(
+    struct sure_stream *stream, Streams__V1__Say **out_message);
 enum sure_code streams__v1__talk_server__chat__write(
     struct sure_stream *stream, const Streams__V1__Say *message);
+enum sure_code streams__v1__talk_server__chat__try_write(
+    struct sure_stream *stream, const Streams__V1__Say *message, bool *out_taken);
 
 /* The handlers of streams.v1.Talk. `reply` is initialised; its memory comes from
  * sure_call_alloc. A handler that is NULL answers SURE_UNIMPLEMENTED. */
