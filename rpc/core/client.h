@@ -98,6 +98,7 @@ struct sure__endpoint {
   uint32_t number;         /* never used again */
   bool is_wanted;          /* by the last sure__client_set_endpoints */
   bool has_failed;         /* since it was ready last */
+  bool is_missed;          /* a stream can go on nowhere else: dialed beside others */
   struct sure__link *link; /* that takes new attempts, or is on the way to; NULL: none */
   uint64_t dial_at_ms;     /* not before */
   uint64_t dialed_ms;

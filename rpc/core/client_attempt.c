@@ -64,9 +64,10 @@ static uint64_t watermark_of(struct sure__client *client, const struct sure__lin
   return sure__client_session_watermark(client->session);
 }
 
-/* A stream that could not be begun anew: the server has it, or it is lost. */
-static bool is_resumed(const struct sure__client_call *call) {
-  return call->stream != NULL && sure__stream_has_begun(&call->stream->ends);
+/* Of a stream that could not be begun anew: the server has it, or it is lost. */
+static uint32_t resumed_attempt(const struct sure__client_call *call) {
+  bool has_begun = call->stream != NULL && sure__stream_has_begun(&call->stream->ends);
+  return has_begun ? call->stream->heard_attempt : 0;
 }
 
 static void put_request(struct sure__client *client, const struct sure__client_call *call,
@@ -76,7 +77,6 @@ static void put_request(struct sure__client *client, const struct sure__client_c
       client, link,
       &(struct sure__frame){
           .type = SURE__REQUEST,
-          .flags = is_resumed(call) ? SURE__RESUME : 0,
           .clock = sure__client_stamp(client, now_ms),
           .sequence = sequence_of(call, link),
           .attempt = call->sent,
@@ -84,6 +84,7 @@ static void put_request(struct sure__client *client, const struct sure__client_c
           .request = {.method = call->method->id,
                       .watermark = watermark_of(client, link),
                       .timeout_ms = (uint32_t)time_left_ms,
+                      .resumes = resumed_attempt(call),
                       .key = call->key_is_derived ? call->key : (struct sure_bytes){0}},
           .payload = call->request,
       });

@@ -158,6 +158,7 @@ static bool is_satisfied(const struct sure__client *client) {
 
 static void dial(struct sure__client *client, struct sure__endpoint *endpoint, uint64_t now_ms) {
   endpoint->dialed_ms = now_ms;
+  endpoint->is_missed = false;
   endpoint->link = sure__client_open_link(client, endpoint, now_ms);
   if (endpoint->link == NULL) { /* memory is short */
     endpoint->dial_at_ms = now_ms + client->config.reconnect_ms_initial;
@@ -168,7 +169,8 @@ static void dial_due(struct sure__client *client, uint64_t now_ms) {
   uint64_t next_ms = SURE__TIME_NEVER;
   for (struct sure__list *l = client->endpoints.next; l != &client->endpoints; l = l->next) {
     struct sure__endpoint *endpoint = endpoint_at(l);
-    if (endpoint->link != NULL || !endpoint->is_wanted) {
+    bool is_enough = is_satisfied(client) && !endpoint->is_missed;
+    if (endpoint->link != NULL || !endpoint->is_wanted || is_enough) {
       continue;
     }
     if (endpoint->dial_at_ms <= now_ms) {
@@ -176,8 +178,6 @@ static void dial_due(struct sure__client *client, uint64_t now_ms) {
     }
     if (endpoint->link == NULL && endpoint->dial_at_ms < next_ms) {
       next_ms = endpoint->dial_at_ms;
-    } else if (is_satisfied(client)) {
-      return;
     }
   }
   if (next_ms != SURE__TIME_NEVER) {
@@ -191,7 +191,5 @@ void sure__client_dial(struct sure__client *client, uint64_t now_ms) {
   }
   client->dial_is_due = false;
   sure__timers_cancel(&client->timers, &client->dial_timer);
-  if (!is_satisfied(client)) {
-    dial_due(client, now_ms);
-  }
+  dial_due(client, now_ms);
 }

@@ -114,13 +114,13 @@ static struct sure__endpoint *choose(struct sure__client *client,
 }
 
 /* Where a stream is that can't be begun anew elsewhere; NULL: anywhere, or it can't be reached. */
-static const struct sure__endpoint *home_of(const struct sure__client *client,
-                                            const struct sure__client_call *call) {
+static struct sure__endpoint *home_of(const struct sure__client *client,
+                                      const struct sure__client_call *call) {
   if (call->stream == NULL || call->sent == 0 || !sure__stream_has_begun(&call->stream->ends)) {
     return NULL;
   }
   for (struct sure__list *l = client->endpoints.next; l != &client->endpoints; l = l->next) {
-    const struct sure__endpoint *endpoint = sure__container_of(l, struct sure__endpoint, of_client);
+    struct sure__endpoint *endpoint = sure__container_of(l, struct sure__endpoint, of_client);
     if (endpoint->number == call->endpoint && endpoint->is_wanted) {
       return endpoint->failure_count < HOME_FAILURES_MAX ? endpoint : NULL;
     }
@@ -133,7 +133,11 @@ struct sure__link *sure__client_pick(struct sure__client *client,
   if (client->shut_down) {
     return NULL;
   }
-  const struct sure__endpoint *home = home_of(client, call);
+  struct sure__endpoint *home = home_of(client, call);
+  if (home != NULL && home->link == NULL && !home->is_missed) {
+    home->is_missed = true;
+    client->dial_is_due = true;
+  }
   if (home != NULL) {
     return is_ready(home->link) ? home->link : NULL;
   }

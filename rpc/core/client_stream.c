@@ -110,6 +110,7 @@ void sure__client_sent(struct sure__client *client, struct sure__link *link, siz
 
 /* It gets on: the next loss is the first one again. */
 static void note_progress(struct sure__client_stream *stream) {
+  stream->heard_attempt = stream->attempt;
   stream->call->pause_count = 0;
 }
 

@@ -11,6 +11,7 @@ struct sure__client_stream {
   struct sure__client_call *call; /* NULL: it has ended, or was never started */
   struct sure__link *link;        /* of the latest attempt; NULL: none is under way */
   uint32_t attempt;
+  uint32_t heard_attempt;  /* the last one that brought anything of the stream; 0: none has */
   bool has_told;           /* on this attempt, where it stands */
   bool is_over;            /* the call has ended: nothing more will come or go */
   uint64_t read_count;     /* messages that the application has taken */

@@ -43,7 +43,6 @@ enum sure__frame_type {
 enum sure__frame_flag {
   SURE__MORE = 0x0001,
   SURE__CONT = 0x0002,
-  SURE__RESUME = 0x0004,
   SURE__END = 0x0008,
   SURE__NOT_RUN = 0x0100,
   SURE__ROLLED_BACK = 0x0200,
@@ -124,6 +123,7 @@ struct sure__request {
   uint32_t timeout_ms;
   uint32_t message_len;
   uint8_t encoding;
+  uint32_t resumes;      /* the attempt by which the client has part of the stream; 0: none */
   struct sure_bytes key; /* derived key; empty: none */
 };
 

@@ -68,6 +68,7 @@ static const char *decode_request(const uint8_t *p, struct sure__frame *frame) {
   request->message_len = sure__get_u32(p + 20);
   uint16_t key_len = sure__get_u16(p + 24);
   request->encoding = p[26];
+  request->resumes = sure__get_u32(p + 28);
   if (frame->sequence == 0 || frame->attempt == 0) {
     return "REQUEST without sequence or attempt";
   }
@@ -76,6 +77,9 @@ static const char *decode_request(const uint8_t *p, struct sure__frame *frame) {
   }
   if (request->watermark == 0 || request->watermark > frame->sequence) {
     return "watermark above its own sequence"; /* S3 */
+  }
+  if (request->resumes >= frame->attempt) {
+    return "REQUEST that goes on from a later attempt";
   }
   if (key_len > SURE_KEY_LEN_MAX || !take(&frame->payload, key_len, &request->key)) {
     return "REQUEST with a wrong key length";

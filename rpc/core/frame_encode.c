@@ -23,6 +23,7 @@ static void put_request(uint8_t *p, const struct sure__frame *frame) {
   sure__put_u32(p + 20, (uint32_t)frame->payload.len);
   sure__put_u16(p + 24, (uint16_t)request->key.len);
   p[26] = request->encoding;
+  sure__put_u32(p + 28, request->resumes);
 }
 
 static void put_response(uint8_t *p, const struct sure__frame *frame) {

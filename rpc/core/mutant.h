@@ -30,7 +30,15 @@
   X(LOSER_OF_A_HEDGE_RUNS_TOO, "protocol 5.1")                                                     \
   X(DRAIN_DROPS_WHAT_RUNS, "protocol 9.2")                                                         \
   X(EXTERNAL_WITHOUT_INTENT, "S15")                                                                \
-  X(EXTERNAL_FAILURE_IS_NOT_APPLIED, "S15")
+  X(EXTERNAL_FAILURE_IS_NOT_APPLIED, "S15")                                                        \
+  X(STREAM_OF_ANOTHER_RUN_JOINED, "protocol 12.6")                                                 \
+  X(STREAM_RUN_ANEW_IN_THE_MIDDLE, "protocol 12.6")                                                \
+  X(STREAM_PART_AGAIN, "protocol 12.2")                                                            \
+  X(STREAM_MESSAGE_SKIPPED, "protocol 12.3")                                                       \
+  X(STREAM_END_SAID_ONCE, "protocol 12.2")                                                         \
+  X(STREAM_WINDOW_LEAK, "protocol 12.3")                                                           \
+  X(STREAM_LATE_PART_TAKEN, "protocol 12.1")                                                       \
+  X(STREAM_RESULT_BEFORE_MESSAGES, "protocol 12.7")
 
 /* Looked for where there are several servers, and their clocks are set wrong all the time. */
 #define SURE__MUTANT_CLOCKS_LIST(X) X(STAMP_NOT_MERGED, "S25")

@@ -1,6 +1,7 @@
 #include "rpc/core/outflow.h"
 
 #include "rpc/core/memory.h"
+#include "rpc/core/mutant.h"
 
 static struct sure__stream_message *message_at(struct sure__list *link) {
   return sure__container_of(link, struct sure__stream_message, link);
@@ -8,7 +9,7 @@ static struct sure__stream_message *message_at(struct sure__list *link) {
 
 void sure__outflow_init(struct sure__outflow *out, uint32_t credit) {
   *out = (struct sure__outflow){
-      .first = 1, .next = 1, .cursor_index = 1, .seen_index = 1, .credit = credit};
+      .first = 1, .next = 1, .cursor_index = 1, .sent_index = 1, .seen_index = 1, .credit = credit};
   sure__list_init(&out->messages);
   out->cursor = &out->messages;
   out->seen = &out->messages;
@@ -61,6 +62,10 @@ static size_t least(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
+static bool is_beyond(uint64_t index, uint32_t offset, uint64_t than_index, uint32_t than_offset) {
+  return index > than_index || (index == than_index && offset > than_offset);
+}
+
 static void advance(struct sure__outflow *out, size_t len) {
   out->credit -= (uint32_t)len + extra_cost(out);
   out->cursor_offset += (uint32_t)len;
@@ -68,6 +73,10 @@ static void advance(struct sure__outflow *out, size_t len) {
     out->cursor = out->cursor->next;
     out->cursor_index++;
     out->cursor_offset = 0;
+  }
+  if (is_beyond(out->cursor_index, out->cursor_offset, out->sent_index, out->sent_offset)) {
+    out->sent_index = out->cursor_index;
+    out->sent_offset = out->cursor_offset;
   }
 }
 
@@ -97,15 +106,17 @@ void sure__outflow_stop(struct sure__outflow *out) {
 }
 
 /* On a new connection there may be a receiver who knows nothing of the one before: he gets all that
- * was not acknowledged. */
+ * was not acknowledged. Or one who has had more of it than that. */
 static const char *check(const struct sure__outflow *out, const struct sure__window *window) {
   uint64_t least = out->is_stopped ? out->first : out->seen_index;
   if (window->index < least || window->acked >= window->index) {
     return "a window that goes back";
   }
-  bool is_beyond = window->index > out->cursor_index ||
-                   (window->index == out->cursor_index && window->offset > out->cursor_offset);
-  return is_beyond ? "a window beyond what was sent" : NULL;
+  bool is_too_far =
+      out->is_stopped
+          ? is_beyond(window->index, window->offset, out->sent_index, out->sent_offset)
+          : is_beyond(window->index, window->offset, out->cursor_index, out->cursor_offset);
+  return is_too_far ? "a window beyond what was sent" : NULL;
 }
 
 static void see(struct sure__outflow *out, uint64_t index) {
@@ -126,10 +137,11 @@ static uint64_t position_of(const struct sure__outflow *out, struct sure__list *
 }
 
 static void begin_again(struct sure__outflow *out, uint32_t offset) {
-  out->cursor = out->seen;
+  bool skips = SURE__MUTANT(STREAM_MESSAGE_SKIPPED) && out->seen != &out->messages;
+  out->cursor = skips ? out->seen->next : out->seen;
   out->cursor_index = out->seen_index;
-  out->cursor_offset = offset;
-  out->has_sent_end = false;
+  out->cursor_offset = SURE__MUTANT(STREAM_PART_AGAIN) ? 0 : offset;
+  out->has_sent_end = out->has_sent_end && SURE__MUTANT(STREAM_END_SAID_ONCE);
   out->is_stopped = false;
 }
 

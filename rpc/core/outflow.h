@@ -12,6 +12,8 @@ struct sure__outflow {
   struct sure__list *cursor;  /* what is sent next: a message, or the list's head */
   uint64_t cursor_index;
   uint32_t cursor_offset;
+  uint64_t sent_index; /* the furthest that the cursor has been, on any connection */
+  uint32_t sent_offset;
   struct sure__list *seen; /* where the receiver stood last, as `cursor` */
   uint64_t seen_index;
   uint64_t end_position; /* what all messages so far count */

@@ -118,6 +118,7 @@ struct sure__server_session {
   struct sure_bytes principal; /* in the same block */
   bool is_none;                /* mode NONE: calls without side effects only */
   bool is_closed;              /* the client said CLOSE_SESSION */
+  bool is_left;                /* a renewal was due and nobody was attached: the store knows more */
   bool may_have_records;       /* or the store need not be told of acknowledgments */
   uint64_t watermark;          /* highest heard */
   struct sure__index running;  /* struct sure_call by sequence */
@@ -181,7 +182,7 @@ struct sure_call {
   atomic_bool is_cancelled;           /* all of its waiters have cancelled */
   struct sure__list cancels;          /* in actions.cancelled */
   uint32_t attempt;                   /* that started it */
-  bool is_resumed; /* a stream of which its client has seen more than a beginning */
+  uint32_t resumes; /* the attempt that its client had part of the stream by; 0: of none */
   uint32_t reply_len_max;
   struct sure__arena arena;
   struct sure_bytes payload;  /* valid until the end of the batch it came in */

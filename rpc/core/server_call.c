@@ -256,6 +256,19 @@ static bool join(struct sure__server *server, struct sure_call *running, struct 
                                  : sure__call_add_waiter(running, peer, attempt);
 }
 
+static void answer_lost_stream(struct sure__server *server, struct sure__peer *peer,
+                               const struct sure_call *call) {
+  sure__answer_refusal(server, peer, call->op.sequence, call->attempt, SURE_UNAVAILABLE,
+                       SURE_REASON_STREAM_LOST, 0, "the stream is not here any more");
+}
+
+/* A stream that was begun here by an earlier attempt, and once more elsewhere, where the client
+ * then had it from. */
+static bool is_another_stream(const struct sure_call *running, const struct sure_call *call) {
+  return running->stream != NULL && running->stream->attempt < call->resumes &&
+         !SURE__MUTANT(STREAM_OF_ANOTHER_RUN_JOINED);
+}
+
 /* Joins the call that runs under the same number, if one does. False: it did, or the attempt was
  * refused; the caller frees its call object. */
 static bool join_or_pass(struct sure__server *server, struct sure__peer *peer,
@@ -278,6 +291,10 @@ static bool join_or_pass(struct sure__server *server, struct sure__peer *peer,
     sure__answer_refusal(server, peer, call->op.sequence, call->attempt, SURE_FAILED_PRECONDITION,
                          SURE_REASON_SEQUENCE_REUSED, 0,
                          "another request came under the same call id");
+    return false;
+  }
+  if (is_another_stream(running, call)) {
+    answer_lost_stream(server, peer, call);
     return false;
   }
   if (!SURE__MUTANT(WAITER_DROPPED) && !join(server, running, peer, call->attempt)) {
@@ -374,9 +391,8 @@ static void admit(struct sure__server *server, struct sure__peer *peer, struct s
 /* False: the attempt was refused. */
 static bool open_stream(struct sure__server *server, struct sure__peer *peer,
                         struct sure_call *call) {
-  if (call->is_resumed) {
-    sure__answer_refusal(server, peer, call->op.sequence, call->attempt, SURE_UNAVAILABLE,
-                         SURE_REASON_STREAM_LOST, 0, "the stream is not here any more");
+  if (call->resumes > 0 && !SURE__MUTANT(STREAM_RUN_ANEW_IN_THE_MIDDLE)) {
+    answer_lost_stream(server, peer, call);
     return false;
   }
   /* A client that acknowledges nothing could have any number of them linger. */

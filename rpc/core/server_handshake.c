@@ -66,11 +66,12 @@ static bool is_owner(const struct sure__server_session *session, const struct su
 
 /* A session that is at work in this process needs no look into the store: should it be fenced
  * meanwhile, the transaction of each call finds out (S6). So a client that comes back while its
- * calls run joins them, and does not wait behind them. */
+ * calls run joins them, and does not wait behind them. But a stream may have kept it here for
+ * longer than its lease. */
 static bool attach_to_live_session(struct sure__server *server, struct sure__peer *peer,
                                    const struct sure_session_id *id, uint64_t now_ms) {
   const struct sure__server_session *session = sure__server_session_find(server, id);
-  if (session == NULL || session->is_closed || !is_owner(session, peer) ||
+  if (session == NULL || session->is_closed || session->is_left || !is_owner(session, peer) ||
       !sure__server_session_attach(server, peer, id, false, now_ms)) {
     return false;
   }

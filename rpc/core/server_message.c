@@ -82,7 +82,7 @@ static bool take_header(struct sure_call *call, const struct sure__frame *frame,
   call->op.sequence = SURE__MUTANT(ATTEMPT_TAKEN_FOR_CALL_ID) ? frame->attempt : frame->sequence;
   call->op.method = frame->request.method;
   call->attempt = frame->attempt;
-  call->is_resumed = (frame->flags & SURE__RESUME) != 0;
+  call->resumes = frame->request.resumes;
   atomic_store(&call->deadline_ms, now_ms + frame->request.timeout_ms);
   call->payload = frame->payload;
   return sure__arena_copy(&call->arena, frame->request.key, &call->op.key) &&

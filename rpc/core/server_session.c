@@ -73,6 +73,7 @@ bool sure__server_session_attach(struct sure__server *server, struct sure__peer 
       return false;
     }
   }
+  session->is_left = false;
   peer->session = session;
   sure__list_append(&session->peers, &peer->of_session);
   return true;
@@ -198,7 +199,8 @@ void sure__server_session_renew(struct sure__server *server, struct sure__server
                                 uint64_t now_ms) {
   schedule_renewal(server, session, now_ms);
   if (sure__list_is_empty(&session->peers)) {
-    return; /* nobody is attached: the lease runs */
+    session->is_left = true; /* nobody is attached: the lease runs */
+    return;
   }
   struct sure__task *task = new_task(server, session, SURE_STORE_RENEW);
   if (task != NULL) {

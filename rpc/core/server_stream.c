@@ -12,6 +12,7 @@
 
 #include "rpc/core/assert.h"
 #include "rpc/core/memory.h"
+#include "rpc/core/mutant.h"
 #include "rpc/core/server_private.h"
 
 /* Bytes of streams that may be on their way to one connection: what else is to be said does not
@@ -95,7 +96,8 @@ static void release(struct sure__server *server, struct sure_call *call) {
 static void say_end(struct sure__server *server, struct sure_call *call) {
   struct sure__server_stream *stream = call->stream;
   const struct sure__outflow *out = &stream->ends.out;
-  bool is_all_sent = !stream->ends.sends || (out->has_sent_end && !out->is_stopped);
+  bool is_all_sent = !stream->ends.sends || (out->has_sent_end && !out->is_stopped) ||
+                     SURE__MUTANT(STREAM_RESULT_BEFORE_MESSAGES);
   if (call->step != SURE__CALL_LINGERS || waiter_of(call) == NULL || !is_all_sent) {
     return;
   }
@@ -201,7 +203,9 @@ static struct sure_call *find_by_frame(const struct sure__peer *peer,
   struct sure_call *call = sure__server_stream_find(peer->session, frame->sequence);
   const struct sure__waiter *waiter = call == NULL ? NULL : waiter_of(call);
   bool is_its = waiter != NULL && waiter->peer == peer && waiter->attempt == frame->attempt;
-  return is_its ? call : NULL; /* otherwise it is late: the stream is over, or elsewhere */
+  return is_its || SURE__MUTANT(STREAM_LATE_PART_TAKEN)
+             ? call
+             : NULL; /* otherwise it is late: the stream is over, or elsewhere */
 }
 
 void sure__server_stream_on_data(struct sure__server *server, struct sure__peer *peer,

@@ -129,13 +129,9 @@ static void put_flags(struct writer *writer, unsigned flags) {
     unsigned flag;
     const char *name;
   } known[] = {
-      {SURE__MORE, "MORE"},
-      {SURE__RESUME, "RESUME"},
-      {SURE__END, "END"},
-      {SURE__NOT_RUN, "NOT_RUN"},
-      {SURE__ROLLED_BACK, "ROLLED_BACK"},
-      {SURE__RECORDED, "RECORDED"},
-      {SURE__REPLAYED, "REPLAYED"},
+      {SURE__MORE, "MORE"},         {SURE__END, "END"},
+      {SURE__NOT_RUN, "NOT_RUN"},   {SURE__ROLLED_BACK, "ROLLED_BACK"},
+      {SURE__RECORDED, "RECORDED"}, {SURE__REPLAYED, "REPLAYED"},
       {SURE__JOINED, "JOINED"},
   };
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {

@@ -6,9 +6,9 @@
 #include "tests/sim/bank.h"
 #include "tests/sim/bank_app.h"
 #include "tests/sim/errand.h"
-#include "tests/sim/store.h"
+#include "tests/sim/talk.h"
 
-enum { PROBES_MAX = 3 };
+enum { PROBES_MAX = 3, PROBES_IN_CROWD_MAX = 60 };
 
 enum task_kind { TASK_CALL, TASK_COUNT, TASK_SETTLE, TASK_SETTLE_KEY };
 
@@ -157,6 +157,10 @@ static void act(struct client_node *node) {
     bank_app_act(node);
     return;
   }
+  if (chance_permille(sim.plan.talk_permille)) {
+    talk_act(node);
+    return;
+  }
   uint64_t choice = chance_below(100);
   if (choice < 40) {
     call(node, new_deed("Charge"));
@@ -231,7 +235,7 @@ static void settle(void *thing, uint64_t number) {
   event_at(sim.now_ms + chance_below(1000), &task->errand.node->process, settle, task, 0);
 }
 
-static void settle_later(struct client_node *node, struct deed *deed, struct sure_call_id id) {
+void app_settle_later(struct client_node *node, struct deed *deed, struct sure_call_id id) {
   struct task *task = task_new(node, TASK_SETTLE, deed);
   task->id = id;
   event_at(sim.now_ms + chance_below(2000), &node->process, settle, task, 0);
@@ -251,7 +255,7 @@ static void react(const struct task *task, const struct sure__client_call *done)
     if (deed->is_keyed && chance_below(2) == 0) {
       event_at(sim.now_ms + chance_below(1000), &node->process, call_later, node, deed->number);
     }
-    settle_later(node, deed, done->end.id);
+    app_settle_later(node, deed, done->end.id);
   }
 }
 
@@ -280,25 +284,11 @@ static void check_count(const struct task *task, const struct sure__end *end) {
 }
 
 static struct answer answer_of(const struct task *task, const struct sure__client_call *done) {
-  const struct sure__end *end = &done->end;
-  struct client_node *node = task->errand.node;
-  struct answer answer = {
-      .code = end->code,
-      .outcome = end->outcome,
-      .reason = end->reason,
-      .is_recorded = end->recorded,
-      .is_settled = end->settled || task->kind != TASK_CALL,
-      .is_key_only = task->kind == TASK_SETTLE_KEY,
-      .attempts = end->attempts,
-      .reply_hash = bank_hash(end->reply),
-      .stamp = end->stamp,
-  };
-  if (end->id.epoch != 0) {
-    const struct known_session *known = &node->sessions[end->id.epoch];
-    answer.origin = (struct origin){known->id, end->id.sequence};
-    answer.store = known->store;
-  } else if (answer.is_key_only) {
-    answer.store = node->store;
+  struct answer answer = errand_answer(&task->errand, done);
+  answer.is_settled = answer.is_settled || task->kind != TASK_CALL;
+  answer.is_key_only = task->kind == TASK_SETTLE_KEY;
+  if (answer.is_key_only && done->end.id.epoch == 0) {
+    answer.store = task->errand.node->store;
   }
   return answer;
 }
@@ -308,15 +298,26 @@ static void probe_again(void *thing, uint64_t number) {
 }
 
 /* A session may have been lost before, by a jump of the clock that leases are counted in, or
- * because the endpoint serves another store: the first call finds that out. */
+ * because the endpoint serves another store. */
+bool probe_may_repeat(const struct sure__end *end, unsigned number) {
+  switch (end->reason) {
+  case SURE_REASON_SESSION_LOST:
+  case SURE_REASON_WRONG_STORE:
+  case SURE_REASON_STREAM_LOST:
+    return number < PROBES_MAX;
+  case SURE_REASON_OVERLOADED:
+    return number < PROBES_IN_CROWD_MAX;
+  default:
+    return false;
+  }
+}
+
 static void probed(const struct task *task, const struct sure__end *end) {
   struct client_node *node = task->errand.node;
-  bool may_repeat = task->probe_number < PROBES_MAX;
   if (end->code == SURE_OK || end->recorded) {
     return;
   }
-  if (may_repeat &&
-      (end->reason == SURE_REASON_SESSION_LOST || end->reason == SURE_REASON_WRONG_STORE)) {
+  if (probe_may_repeat(end, task->probe_number)) {
     event_at(sim.now_ms + 100, &node->process, probe_again, node, task->probe_number + 1);
     return;
   }

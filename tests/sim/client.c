@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "rpc/core/client_state.h"
+#include "rpc/core/client_stream.h"
 #include "rpc/core/memory.h"
 #include "rpc/net/clock.h"
 #include "tests/sim/aim.h"
 #include "tests/sim/errand.h"
 #include "tests/sim/network.h"
 #include "tests/sim/server.h"
+#include "tests/sim/talk.h"
 
 #define SERVER_URL "sim://server "
 
@@ -30,6 +32,16 @@ static void on_bytes(void *user, struct sure_bytes frames) {
   struct client_node *node = dialed->node;
   if (dialed->link != NULL) {
     sure__client_receive(node->engine, dialed->link, frames, sure__clock_ms());
+    client_finish(node);
+  }
+}
+
+static void on_room(void *user) {
+  struct dialed *dialed = user;
+  struct client_node *node = dialed->node;
+  if (dialed->link != NULL) {
+    sure__client_sent(node->engine, dialed->link, sure__connection_unsent_len(dialed->connection),
+                      sure__clock_ms());
     client_finish(node);
   }
 }
@@ -67,7 +79,7 @@ static void connect(struct dialed *dialed) {
   struct pipe *pipe =
       network_connect(&node->process, node->number, &server->process, server->number);
   struct sure__connection_config config = {
-      .on_bytes = on_bytes, .on_closed = on_closed, .user = dialed};
+      .on_bytes = on_bytes, .on_closed = on_closed, .on_room = on_room, .user = dialed};
   dialed->connection = sure__connection_open(network_client_end(pipe), &config);
   server_accept_soon(server, pipe);
   sure__connection_start(dialed->connection);
@@ -188,9 +200,13 @@ static void serve_link(struct client_node *node, struct sure__link *link) {
   } else if (link->dial_wanted) {
     link->dial_wanted = false;
     dial(node, link);
-  } else if (link->out.len > 0 && sure__connection_hold(dialed->connection)) {
+  } else if ((link->out.len > 0 || link->awaits_room) &&
+             sure__connection_hold(dialed->connection)) {
     sure__connection_queue(dialed->connection, &link->out);
     sure__connection_flush(dialed->connection);
+    if (link->awaits_room && !sure__connection_ask_room(dialed->connection)) {
+      sure__client_sent(node->engine, link, 0, sure__clock_ms());
+    }
     sure__connection_release(dialed->connection);
   }
 }
@@ -200,6 +216,7 @@ void client_finish(struct client_node *node) {
   check_log(node);
   note_session(node);
   complete_all(node);
+  talk_wake(node);
   while (node->engine != NULL && (l = sure__list_pop(&node->engine->acting)) != NULL) {
     serve_link(node, sure__container_of(l, struct sure__link, acting));
   }

@@ -4,6 +4,7 @@
 
 #include "rpc/core/client_state.h"
 #include "rpc/net/clock.h"
+#include "tests/sim/bank.h"
 
 static struct errand *errands;
 static uint64_t call_count;
@@ -52,7 +53,7 @@ struct sure__client_call *errand_call(struct errand *errand) {
 
 /* In some seeds, some of the calls that may be. */
 static void perhaps_hedge(struct sure__client_call *call) {
-  bool may_be = call->method->semantics != SURE_AT_MOST_ONCE;
+  bool may_be = call->method->semantics != SURE_AT_MOST_ONCE && call->stream == NULL;
   if (may_be && sim.plan.hedge_permille > 0 && chance_permille(sim.plan.hedge_permille)) {
     call->hedging.attempts_max = (uint32_t)chance_between(2, 4);
     call->hedging.delay_ms = (uint32_t)chance_below(sim.plan.hedge_delay_ms + 1);
@@ -103,6 +104,26 @@ void errand_perhaps_cancel(struct errand *errand, uint32_t timeout_ms) {
   if (!sim.is_healed && chance_permille(sim.plan.cancel_permille)) {
     event_at(sim.now_ms + chance_below(timeout_ms), &errand->node->process, cancel, errand, 0);
   }
+}
+
+struct answer errand_answer(const struct errand *errand, const struct sure__client_call *done) {
+  const struct sure__end *end = &done->end;
+  struct answer answer = {
+      .code = end->code,
+      .outcome = end->outcome,
+      .reason = end->reason,
+      .is_recorded = end->recorded,
+      .is_settled = end->settled,
+      .attempts = end->attempts,
+      .reply_hash = bank_hash(end->reply),
+      .stamp = end->stamp,
+  };
+  if (end->id.epoch != 0) {
+    const struct known_session *known = &errand->node->sessions[end->id.epoch];
+    answer.origin = (struct origin){known->id, end->id.sequence};
+    answer.store = known->store;
+  }
+  return answer;
 }
 
 void errand_completed(struct client_node *node, const struct sure__client_call *done) {

@@ -31,6 +31,9 @@ struct sure__refusal errand_make(struct errand *errand, struct sure__client_call
 void errand_perhaps_cancel(struct errand *errand, uint32_t timeout_ms);
 uint32_t errand_timeout_ms(void);
 
+/* What its end says, as the checkers want to know it. */
+struct answer errand_answer(const struct errand *errand, const struct sure__client_call *done);
+
 /* A call of that client has ended: its owner hears of it. */
 void errand_completed(struct client_node *node, const struct sure__client_call *done);
 /* The client's process is gone. */

@@ -16,6 +16,7 @@
 #include "tests/sim/story.h"
 
 enum {
+  ROOM_LEN = 64 * 1024,
   WINDOW_LEN = 64 * 1024,     /* bytes under way in one direction */
   OLD_BYTES_MAX = 128 * 1024, /* kept of one connection */
 };
@@ -41,6 +42,7 @@ struct sure__connection {
   bool is_deaf;   /* nothing arrives here any more */
   const char *close_reason;
   unsigned hold_count;
+  bool asks_room;
   struct sure__buffer pending;
   struct sure__reader reader;
   uint64_t stalled_since_ms;
@@ -55,7 +57,7 @@ struct sure__connection {
 struct pipe {
   struct pipe *next;
   struct sure__connection ends[2]; /* client's, server's */
-  struct talk talk;
+  struct conversation talk;
   uint8_t *old; /* what the client has sent */
   size_t old_len;
 };
@@ -264,7 +266,7 @@ void sure__connection_close(struct sure__connection *c, const char *reason) {
   }
   c->close_reason = reason;
   c->is_deaf = true;
-  struct talk *talk = &c->pipe->talk;
+  struct conversation *talk = &c->pipe->talk;
   talk->owed.is_over = talk->owed.is_over || c->is_server;
   talk->heard.is_over = talk->heard.is_over || c->is_server;
   send_end(c);
@@ -307,8 +309,17 @@ void sure__connection_finish(struct sure__connection *c, const char *reason) {
 }
 
 bool sure__connection_ask_room(struct sure__connection *c) {
-  (void)c;
-  return false; /* there is always some */
+  c->asks_room = unsent_len(c) > ROOM_LEN;
+  return c->asks_room;
+}
+
+static void tell_room(void *thing, uint64_t number) {
+  struct sure__connection *c = thing;
+  (void)number;
+  if (c->close_reason == NULL) {
+    c->config.on_room(c->config.user);
+  }
+  sure__connection_release(c);
 }
 
 size_t sure__connection_unsent_len(struct sure__connection *c) {
@@ -341,6 +352,10 @@ static void acknowledge(struct sure__connection *from) {
   struct process *before = process_enter(from->process);
   push(from);
   process_enter(before);
+  if (from->asks_room && unsent_len(from) <= ROOM_LEN && sure__connection_hold(from)) {
+    from->asks_room = false;
+    event_at(sim.now_ms, from->process, tell_room, from, 0);
+  }
   if (from->stalled_since_ms != 0 && !is_over_limit(from)) {
     from->stalled_since_ms = 0;
     for (struct segment *s = other(from)->first; s != NULL; s = s->next) {

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "tests/sim/talk.h"
+
 /* The default ack delay, and room for events of the same moment. */
 enum { SAID_WITHIN_MS = 15 };
 
@@ -51,8 +53,9 @@ void owed_received(struct owed *owed, const struct sure__frame *frame) {
     settle_debt(owed, frame);
     return;
   }
-  if (frame->type != SURE__REQUEST || (frame->flags & SURE__MORE) != 0) {
-    return;
+  bool is_whole_request = frame->type == SURE__REQUEST && (frame->flags & SURE__MORE) == 0;
+  if (!is_whole_request || talk_is_of(frame->request.method)) {
+    return; /* a late attempt of a stream gets no answer, and is not known here */
   }
   struct owed_attempt *attempt = calloc(1, sizeof *attempt);
   if (attempt == NULL) {

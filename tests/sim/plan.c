@@ -78,6 +78,7 @@ static void plan_work(struct plan *plan) {
   plan->abort_permille = perhaps(1, 200);
   plan->run_mode = plan->store_mode == STORE_VOLATILE ? volatile_modes[chance_below(4)] : 0;
   plan->call_every_ms = between(5, 200);
+  plan->talk_permille = perhaps(10, 300);
   plan->timeout_ms_max = between(100, 15000);
   plan->cancel_permille = perhaps(1, 200);
   plan->release_permille = perhaps(1, 300);
@@ -157,44 +158,19 @@ void plan_make(struct plan *plan, uint32_t strikes_permille) {
   { #name, offsetof(struct plan, name), least }
 
 const struct plan_field plan_fields[PLAN_FIELD_COUNT] = {
-    FIELD(client_count, 1),
-    FIELD(server_count, 1),
-    FIELD(chaos_ms, 1),
-    FIELD(deeds_max, 1),
-    FIELD(bank_permille, 0),
-    FIELD(customer_count, 2),
-    FIELD(abandon_permille, 0),
-    FIELD(list_permille, 0),
-    FIELD(strikes_permille, 0),
-    FIELD(copy_every_ms, 0),
-    FIELD(partition_every_ms, 0),
-    FIELD(replay_every_ms, 0),
-    FIELD(server_crash_every_ms, 0),
-    FIELD(client_crash_every_ms, 0),
-    FIELD(pause_every_ms, 0),
-    FIELD(skew_every_ms, 0),
-    FIELD(cut_permille, 0),
-    FIELD(half_open_permille, 0),
-    FIELD(slow_permille, 0),
-    FIELD(split_permille, 0),
-    FIELD(jitter_ms, 0),
-    FIELD(busy_permille, 0),
-    FIELD(full_permille, 0),
-    FIELD(void_permille, 0),
-    FIELD(failed_permille, 0),
-    FIELD(disk_permille, 0),
-    FIELD(power_permille, 0),
-    FIELD(leave_permille, 0),
-    FIELD(cut_off_permille, 0),
-    FIELD(refuse_permille, 0),
-    FIELD(abort_permille, 0),
-    FIELD(cancel_permille, 0),
-    FIELD(release_permille, 0),
-    FIELD(large_permille, 0),
-    FIELD(handler_ms, 0),
-    FIELD(hedge_permille, 0),
-    FIELD(concurrency_max, 0),
-    FIELD(connection_age_ms, 0),
+    FIELD(client_count, 1),       FIELD(server_count, 1),          FIELD(chaos_ms, 1),
+    FIELD(deeds_max, 1),          FIELD(talk_permille, 0),         FIELD(bank_permille, 0),
+    FIELD(customer_count, 2),     FIELD(abandon_permille, 0),      FIELD(list_permille, 0),
+    FIELD(strikes_permille, 0),   FIELD(copy_every_ms, 0),         FIELD(partition_every_ms, 0),
+    FIELD(replay_every_ms, 0),    FIELD(server_crash_every_ms, 0), FIELD(client_crash_every_ms, 0),
+    FIELD(pause_every_ms, 0),     FIELD(skew_every_ms, 0),         FIELD(cut_permille, 0),
+    FIELD(half_open_permille, 0), FIELD(slow_permille, 0),         FIELD(split_permille, 0),
+    FIELD(jitter_ms, 0),          FIELD(busy_permille, 0),         FIELD(full_permille, 0),
+    FIELD(void_permille, 0),      FIELD(failed_permille, 0),       FIELD(disk_permille, 0),
+    FIELD(power_permille, 0),     FIELD(leave_permille, 0),        FIELD(cut_off_permille, 0),
+    FIELD(refuse_permille, 0),    FIELD(abort_permille, 0),        FIELD(cancel_permille, 0),
+    FIELD(release_permille, 0),   FIELD(large_permille, 0),        FIELD(handler_ms, 0),
+    FIELD(hedge_permille, 0),     FIELD(concurrency_max, 0),       FIELD(connection_age_ms, 0),
 };
 
 const uint32_t *plan_at(const struct plan *plan, const struct plan_field *field) {

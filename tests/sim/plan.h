@@ -74,6 +74,7 @@ struct plan {
   /* The applications. */
   uint32_t deeds_max; /* no new ones after that many */
   uint32_t call_every_ms;
+  uint32_t talk_permille; /* of the traffic, what are streams */
   uint32_t timeout_ms_max;
   uint32_t cancel_permille;
   uint32_t release_permille;
@@ -114,7 +115,7 @@ struct plan_field {
   uint32_t least;
 };
 
-enum { PLAN_FIELD_COUNT = 38 };
+enum { PLAN_FIELD_COUNT = 39 };
 extern const struct plan_field plan_fields[PLAN_FIELD_COUNT];
 
 const uint32_t *plan_at(const struct plan *plan, const struct plan_field *field);

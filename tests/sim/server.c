@@ -13,6 +13,7 @@
 #include "tests/sim/disk.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/network.h"
+#include "tests/sim/talk.h"
 
 enum { BATCH_MAX = 64, RECONCILE_MS = 700 };
 
@@ -61,6 +62,7 @@ void server_start(struct server_node *node) {
   }
   node->server = server;
   bank_offer(server, &node->store->number);
+  talk_offer(server);
   if (bank_app_is_wanted() && bank_register(server) != SURE_OK) {
     sim_fail("a server does not offer the bank");
   }

@@ -10,9 +10,10 @@
 #include "tests/sim/ledger.h"
 #include "tests/sim/network.h"
 #include "tests/sim/server.h"
+#include "tests/sim/talk.h"
 #include "tests/sim/wires.h"
 
-enum { LINE_LEN_MAX = 512, HEAL_MS = 30000, PROBE_EVERY_MS = 1000, PROBE_MS = 20000 };
+enum { LINE_LEN_MAX = 512, HEAL_MS = 30000, PROBE_EVERY_MS = 1000, PROBE_MS = 40000 };
 
 struct sim sim;
 
@@ -72,8 +73,14 @@ static void nothing(void *thing, uint64_t number) {
   (void)number;
 }
 
+static void begin_last_talk(void *thing, uint64_t number) {
+  (void)number;
+  talk_begin_last(thing);
+}
+
 static void probe(void *thing, uint64_t number) {
   app_probe(thing, (unsigned)number);
+  talk_probe(thing, (unsigned)number);
   if (bank_app_is_wanted()) {
     bank_app_look(thing);
   }
@@ -98,6 +105,11 @@ static void story(void) {
   clients_open();
   faults_begin();
   event_at(sim.plan.chaos_ms, NULL, nothing, NULL, 0);
+  if (sim.plan.talk_permille > 0) {
+    for (unsigned i = 0; i < sim.plan.client_count; i++) {
+      event_at(sim.plan.chaos_ms - 1 - chance_below(1000), NULL, begin_last_talk, &clients[i], 0);
+    }
+  }
   run_until(sim.plan.chaos_ms);
   faults_end();
   if (bank_app_is_wanted()) {
@@ -139,6 +151,7 @@ void sim_run_setup(const struct sim_setup *setup, FILE *trace_file) {
   bank_app_clear();
   errands_clear();
   model_clear();
+  talks_clear();
   wires_clear();
   process_clear();
 }

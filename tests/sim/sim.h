@@ -58,6 +58,9 @@ enum { CLOCK_DRIFT_MS_MAX = 500 };
   X(HEDGED, "hedged")                                                                              \
   X(SHED, "shed")                                                                                  \
   X(DRAINED, "asked to go elsewhere")                                                              \
+  X(STREAM_DONE, "streams that were done")                                                         \
+  X(STREAM_RESUMED, "streams done after a loss")                                                   \
+  X(STREAM_LOST, "streams lost")                                                                   \
   X(STORE_BUSY, "store busy")                                                                      \
   X(STORE_FULL, "store full")
 

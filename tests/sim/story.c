@@ -16,7 +16,7 @@ static bool next(struct sure_bytes *frames, struct sure__frame *out_frame) {
   return true;
 }
 
-static void tell(bool by_server, char arrow, const struct talk *talk,
+static void tell(bool by_server, char arrow, const struct conversation *talk,
                  const struct sure__frame *frame) {
   char time_left[32] = "";
   if (frame->type == SURE__REQUEST && (frame->flags & SURE__CONT) == 0) {
@@ -61,7 +61,7 @@ static void cover(const struct heard *heard, const struct sure__frame *frame) {
   }
 }
 
-void story_sent(bool is_server, struct talk *talk, struct sure_bytes frames) {
+void story_sent(bool is_server, struct conversation *talk, struct sure_bytes frames) {
   struct sure__frame frame;
   while (next(&frames, &frame)) {
     tell(is_server, '>', talk, &frame);
@@ -74,7 +74,7 @@ void story_sent(bool is_server, struct talk *talk, struct sure_bytes frames) {
   }
 }
 
-void story_received(bool is_server, struct talk *talk, struct sure_bytes frames) {
+void story_received(bool is_server, struct conversation *talk, struct sure_bytes frames) {
   struct sure__frame frame;
   struct sure_bytes rest = frames;
   while (next(&rest, &frame)) {
@@ -88,7 +88,7 @@ void story_received(bool is_server, struct talk *talk, struct sure_bytes frames)
   }
 }
 
-void story_copied(const struct talk *talk, struct sure_bytes bytes) {
+void story_copied(const struct conversation *talk, struct sure_bytes bytes) {
   struct sure__frame frame;
   if (next(&bytes, &frame)) {
     tell(true, '=', talk, &frame);

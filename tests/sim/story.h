@@ -10,7 +10,7 @@
 
 /* One connection, as those see it who listen in. Client number CLIENTS_MAX is the one that replays
  * old bytes. */
-struct talk {
+struct conversation {
   unsigned client;
   unsigned server;
   struct owed owed;
@@ -18,9 +18,9 @@ struct talk {
 };
 
 /* Bytes leave; they begin and end with a frame. */
-void story_sent(bool is_server, struct talk *talk, struct sure_bytes frames);
-void story_received(bool is_server, struct talk *talk, struct sure_bytes frames);
+void story_sent(bool is_server, struct conversation *talk, struct sure_bytes frames);
+void story_received(bool is_server, struct conversation *talk, struct sure_bytes frames);
 /* The server reads a frame again that nobody has sent again. It owes nothing for it. */
-void story_copied(const struct talk *talk, struct sure_bytes bytes);
+void story_copied(const struct conversation *talk, struct sure_bytes bytes);
 
 #endif

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "rpc/core/client_stream.h"
+
 static const char *const two[] = {"tcp://a:1", "tcp://b:1", NULL};
 static const char *const three[] = {"tcp://a:1", "tcp://b:1", "tcp://c:1", NULL};
 
@@ -70,6 +72,43 @@ static void pick_first_goes_to_the_next_at_once_when_one_can_not_be_had(void **s
   assert_true(story_wants_connection(&story));
   story_attach(&story);
   assert_string_equal(story.links[1].link->endpoint->url, "tcp://b:1");
+  story_end(&story);
+}
+
+/* Found by the simulator: it waited for a connection that nobody dialed. */
+static void pick_first_comes_back_to_where_a_stream_is(void **state) {
+  (void)state;
+  static const struct sure_method watch = {.full_name = "t.T/Watch",
+                                           .id = 77,
+                                           .server_streams = true,
+                                           .semantics = SURE_NO_SIDE_EFFECTS};
+  struct story story;
+  story_begin_with(&story, SURE_PICK_FIRST, two);
+  story_attach(&story);
+  struct sure__client_stream stream;
+  sure__client_stream_init(&stream, &watch, 1000);
+  struct sure__client_call *call = sure__client_call_new(&story.client);
+  call->method = &watch;
+  call->timeout_ms = 10000;
+  call->stream = &stream;
+  assert_null(sure__client_start(&story.client, call, story.now_ms).text);
+  story_pass(&story, 0);
+  uint64_t sequence = story_expect(&story, SURE__REQUEST).sequence;
+  story_give(&story, &(struct sure__frame){.type = SURE__DATA,
+                                           .sequence = sequence,
+                                           .attempt = 1,
+                                           .payload = {(const uint8_t *)"one", 3},
+                                           .data = {.index = 1, .total = 3}});
+  story_lose_connection(&story);
+  story_attach(&story); /* at once; the first has to wait for a moment */
+  assert_string_equal(story.links[story.at].link->endpoint->url, "tcp://b:1");
+  story_attach(&story);
+  assert_string_equal(story.links[story.at].link->endpoint->url, "tcp://a:1");
+  story_expect_request(&story, sequence, 2);
+  sure__client_cancel(&story.client, call->handle, story.now_ms);
+  story_pass(&story, 0);
+  story_ended(&story, call);
+  sure__client_stream_fini(&stream);
   story_end(&story);
 }
 
@@ -472,6 +511,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(pick_first_dials_one_and_stays_with_it),
       cmocka_unit_test(pick_first_goes_to_the_next_at_once_when_one_can_not_be_had),
+      cmocka_unit_test(pick_first_comes_back_to_where_a_stream_is),
       cmocka_unit_test(round_robin_dials_all_and_opens_one_session_for_them),
       cmocka_unit_test(link_that_was_to_open_the_session_and_broke_is_replaced_by_one_that_waits),
       cmocka_unit_test(endpoint_with_another_store_is_not_used_and_ends_nothing),

@@ -355,6 +355,27 @@ static void a_receiver_that_begins_anew_gets_what_was_not_acknowledged(void **st
   assert_non_null(sure__outflow_take(&out, &window)); /* the first is gone for good */
 }
 
+/* Found by the simulator: one receiver had more than the next, and is come back to. */
+static void a_receiver_that_had_more_than_the_one_before_goes_on_where_it_stands(void **state) {
+  (void)state;
+  add(10, 1);
+  add(10, 2);
+  carry(100); /* to the one whose window is told at the end */
+  struct sure__window window = sure__inflow_window(&in);
+  struct sure__window other = {.index = 1, .credit = WINDOW};
+  sure__outflow_stop(&out);
+  assert_null(sure__outflow_take(&out, &other));
+  sure__outflow_stop(&out);
+  assert_null(sure__outflow_take(&out, &window));
+  add(10, 3);
+  carry(100);
+  for (uint8_t fill = 1; fill <= 3; fill++) {
+    struct sure__stream_message *message = sure__inflow_next(&in);
+    assert_int_equal(message->data[0], fill);
+    sure__free(message);
+  }
+}
+
 /* Found by a run of both engines: a window can't say that the end has come, so it is sent again. */
 static void an_end_that_is_said_again_is_no_message(void **state) {
   (void)state;
@@ -388,6 +409,7 @@ int main(void) {
       TEST(a_receiver_that_knows_the_beginning_gets_the_rest),
       cmocka_unit_test(streams_survive_random_loss),
       TEST(a_receiver_that_begins_anew_gets_what_was_not_acknowledged),
+      TEST(a_receiver_that_had_more_than_the_one_before_goes_on_where_it_stands),
       TEST(an_end_that_is_said_again_is_no_message),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
