@@ -1,0 +1,35 @@
+# From the lines of scripts/bench to medians and targets.
+def median: sort | if length == 0 then null
+  elif length % 2 == 1 then .[(length - 1) / 2] else (.[length / 2 - 1] + .[length / 2]) / 2 end;
+
+[split("\n")[] | select(length > 0) | split("\t")
+  | {peer: .[0], scenario: "\(.[1]) \(.[2])"} + ([.[3:][] | tonumber] |
+      {calls_per_s: .[0], p50_us: .[1], p99_us: .[2], p999_us: .[3], client_cpu_us: .[4],
+       server_cpu_us: .[5], client_peak_kib: .[6], server_peak_kib: .[7]})]
+| group_by([.scenario, .peer])
+| map({peer: .[0].peer, scenario: .[0].scenario, rounds: length,
+       spread: ((map(.calls_per_s) | max - min) / (map(.calls_per_s) | median))}
+      + (. as $runs | reduce ("calls_per_s", "p50_us", "p99_us", "p999_us", "client_cpu_us",
+           "server_cpu_us", "client_peak_kib", "server_peak_kib") as $field
+           ({}; .[$field] = ($runs | map(.[$field]) | median)))) as $rows
+| def of($peer; $scenario; $field):
+    $rows[] | select(.peer == $peer and .scenario == $scenario) | .[$field];
+  def ratio($scenario; $field; $peer): of("sure"; $scenario; $field) / of($peer; $scenario; $field);
+  def cpu($peer): of($peer; "unary 256"; "client_cpu_us") + of($peer; "unary 256"; "server_cpu_us");
+  def at_least($name; $value; $target):
+    {name: $name, value: $value, target: "at least \($target)", met: ($value >= $target)};
+  def at_most($name; $value; $target):
+    {name: $name, value: $value, target: "at most \($target)", met: ($value <= $target)};
+  {commit: $commit, machine: $machine, command: $command, rows: $rows, targets: [
+    at_least("calls/s, 64 outstanding, against gRPC C++"; ratio("unary 64"; "calls_per_s"; "grpc"); 10),
+    at_least("calls/s, 64 outstanding, against bare nng_stream"; ratio("unary 64"; "calls_per_s"; "nng"); 0.6),
+    at_least("calls/s, 256 outstanding, against gRPC C++"; ratio("unary 256"; "calls_per_s"; "grpc"); 30),
+    at_least("calls/s, 256 outstanding, against bare nng_stream"; ratio("unary 256"; "calls_per_s"; "nng"); 0.6),
+    at_most("p50, 1 outstanding, against gRPC C++"; ratio("unary 1"; "p50_us"; "grpc"); 0.8),
+    at_most("p50, 1 outstanding, against bare nng_stream"; ratio("unary 1"; "p50_us"; "nng"); 1.25),
+    at_most("CPU a call, both sides, 256 outstanding, against gRPC C++"; cpu("sure") / cpu("grpc"); 0.0667),
+    at_most("p50, 64 outstanding, exactly once against at least once";
+      of("sure"; "unary 64"; "p50_us") / of("sure"; "unrecorded 64"; "p50_us"); 1.04),
+    at_least("streamed messages/s of 1 KiB against bare nng_stream"; ratio("stream 1"; "calls_per_s"; "nng"); 0.6),
+    at_least("streamed messages/s of 1 KiB against gRPC C++"; ratio("stream 1"; "calls_per_s"; "grpc"); 5)
+  ]}
