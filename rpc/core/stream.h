@@ -12,7 +12,7 @@
 #include "rpc/core/outflow.h"
 
 /* What a receiver takes ahead of its reader, in bytes; and the credit of a first attempt. */
-#define SURE__STREAM_WINDOW_LEN (64u * 1024)
+#define SURE__STREAM_WINDOW_LEN (256u * 1024)
 /* Bytes of one DATA frame: nobody waits longer than for that. */
 #define SURE__STREAM_PART_LEN (16u * 1024)
 

@@ -304,7 +304,7 @@ static void a_stream_that_is_gone_is_not_begun_anew_in_the_middle(void **state) 
 
 static void a_handler_is_held_back_by_what_its_client_does_not_take(void **state) {
   (void)state;
-  static uint8_t bytes[10000];
+  static uint8_t bytes[40000];
   open_stream(WATCH);
   unsigned count = 0;
   while (count < 100 && write_bytes(bytes, sizeof bytes) == SURE__STREAM_DONE) {
@@ -317,7 +317,7 @@ static void a_handler_is_held_back_by_what_its_client_does_not_take(void **state
     sent_len += frame.payload.len;
   }
   assert_in_range(sent_len, SURE__STREAM_WINDOW_LEN - 1000, SURE__STREAM_WINDOW_LEN);
-  send_window(&a, 1, (struct sure__window){.index = 4, .credit = 65536, .acked = 3});
+  send_window(&a, 1, (struct sure__window){.index = 4, .credit = 262144, .acked = 3});
   assert_int_equal(SURE__STREAM_DONE, write_bytes(bytes, sizeof bytes));
 }
 
