@@ -45,6 +45,7 @@ struct sure__server_config {
   uint32_t ping_interval_ms_min;  /* 0: pings may come as they like */
   uint32_t connection_age_ms_max; /* 0: none */
   uint32_t connection_age_grace_ms;
+  uint32_t stream_idle_ms; /* 0: none */
   uint32_t session_lease_ms;
   uint32_t session_retention_ms;
   uint32_t reconcile_ms;   /* this shard looks for calls in doubt so often; 0: it does not */

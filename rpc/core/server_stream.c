@@ -31,6 +31,19 @@ static void wake(struct sure__server *server, const struct sure_call *call) {
   }
 }
 
+/* Until its deadline, or until nothing has happened for too long. The timer is not moved for each
+ * message: it looks back. */
+static void watch(struct sure__server *server, struct sure_call *call) {
+  const struct sure__server_stream *stream = call->stream;
+  uint32_t idle_ms = server->config.stream_idle_ms;
+  uint64_t at_ms = atomic_load(&call->deadline_ms);
+  bool may_idle = idle_ms > 0 && !stream->is_idle && call->step != SURE__CALL_LINGERS;
+  if (may_idle && stream->active_ms + idle_ms < at_ms) {
+    at_ms = stream->active_ms + idle_ms;
+  }
+  sure__timers_set(&server->timers, &call->stream->timer, at_ms);
+}
+
 bool sure__server_stream_open(struct sure__server *server, struct sure_call *call) {
   const struct sure_method *table = call->method->table;
   struct sure__server_stream *stream = sure__alloc(sizeof *stream);
@@ -164,7 +177,8 @@ void sure__server_stream_attach(struct sure__server *server, struct sure_call *c
   if (stream->ends.receives) {
     tell_window(server, call);
   }
-  sure__timers_set(&server->timers, &stream->timer, atomic_load(&call->deadline_ms));
+  stream->active_ms = waiter->peer->heard_at_ms;
+  watch(server, call);
   line_up(server, call);
   say_end(server, call);
 }
@@ -219,6 +233,7 @@ void sure__server_stream_on_data(struct sure__server *server, struct sure__peer 
   } else if (is_short) {
     sure__peer_close(server, peer, SURE__GOAWAY_OVERLOADED, "memory is short");
   } else if (call != NULL) {
+    call->stream->active_ms = peer->heard_at_ms;
     wake(server, call);
     if (sure__inflow_should_tell(&call->stream->ends.in)) {
       tell_window(server, call);
@@ -233,6 +248,7 @@ void sure__server_stream_on_window(struct sure__server *server, struct sure__pee
   if (problem != NULL) {
     sure__server_protocol_error(server, peer, problem);
   } else if (call != NULL) {
+    call->stream->active_ms = peer->heard_at_ms;
     line_up(server, call);
     wake(server, call);
   }
@@ -241,7 +257,7 @@ void sure__server_stream_on_window(struct sure__server *server, struct sure__pee
 /* ---- what handlers do ---- */
 
 bool sure__server_stream_is_over(const struct sure_call *call, uint64_t now_ms) {
-  return call->server->is_ending || atomic_load(&call->is_cancelled) ||
+  return call->server->is_ending || call->stream->is_idle || atomic_load(&call->is_cancelled) ||
          atomic_load(&call->deadline_ms) <= now_ms;
 }
 
@@ -255,6 +271,7 @@ enum sure__stream_turn sure__server_stream_read(struct sure__server *server, str
            : sure__server_stream_is_over(call, now_ms) ? SURE__STREAM_OVER
                                                        : SURE__STREAM_WAIT;
   }
+  call->stream->active_ms = now_ms;
   sure__inflow_ack(in, ++call->stream->read_count);
   if (sure__inflow_should_tell(in)) {
     tell_window(server, call);
@@ -272,6 +289,7 @@ enum sure__stream_turn sure__server_stream_write(struct sure__server *server,
   if (out->held_len >= SURE__STREAM_WINDOW_LEN) {
     return SURE__STREAM_WAIT;
   }
+  call->stream->active_ms = now_ms;
   sure__outflow_add(out, message);
   line_up(server, call);
   return SURE__STREAM_DONE;
@@ -288,7 +306,7 @@ void sure__server_stream_ended(struct sure__server *server, struct sure_call *ca
     return;
   }
   /* Its time may have passed long ago. */
-  sure__timers_set(&server->timers, &call->stream->timer, atomic_load(&call->deadline_ms));
+  watch(server, call);
   line_up(server, call);
   if (waiter_of(call) == NULL) {
     sure__call_count_off(server, call); /* whoever ends the server need not wait for a client */
@@ -315,9 +333,13 @@ void sure__server_stream_cancelled(struct sure__server *server, struct sure_call
 void sure__server_stream_due(struct sure__server *server, struct sure__server_stream *stream,
                              uint64_t now_ms) {
   struct sure_call *call = stream->call;
-  uint64_t deadline_ms = atomic_load(&call->deadline_ms);
-  if (deadline_ms > now_ms) { /* a later attempt had more time */
-    sure__timers_set(&server->timers, &stream->timer, deadline_ms);
+  uint32_t idle_ms = server->config.stream_idle_ms;
+  if (idle_ms > 0 && call->step != SURE__CALL_LINGERS && stream->active_ms + idle_ms <= now_ms) {
+    stream->is_idle = true;
+    wake(server, call);
+  }
+  if (atomic_load(&call->deadline_ms) > now_ms) { /* or a later attempt had more time */
+    watch(server, call);
   } else if (call->step == SURE__CALL_LINGERS) {
     release(server, call);
   } else {

@@ -15,6 +15,8 @@ struct sure__server_stream {
   uint32_t attempt;            /* the latest */
   uint64_t read_count;         /* messages that the handler has taken */
   bool has_run;                /* its handler has begun */
+  uint64_t active_ms;          /* when something came, or was taken or given by the handler, last */
+  bool is_idle;                /* that was too long ago: it is over */
   void *shell;                 /* the shell's own */
 };
 
@@ -35,7 +37,8 @@ enum sure__stream_turn sure__server_stream_write(struct sure__server *server,
                                                  struct sure_call *call, uint64_t now_ms,
                                                  struct sure__stream_message *message);
 
-/* The call is cancelled, or its deadline has passed, or nobody can come back to it any more. */
+/* The call is cancelled, or its deadline has passed, or nothing happens on it, or nobody can come
+ * back to it any more. */
 bool sure__server_stream_is_over(const struct sure_call *call, uint64_t now_ms);
 
 /* The server is about to be freed: handlers with streams wait for nobody any more. */

@@ -78,6 +78,7 @@ static bool init_shards(struct sure_server *server) {
         .ping_interval_ms_min = o->ping_interval_ms_min,
         .connection_age_ms_max = o->connection_age_ms_max,
         .connection_age_grace_ms = o->connection_age_grace_ms,
+        .stream_idle_ms = o->stream_idle_ms,
         .session_lease_ms = o->session_lease_ms,
         .session_retention_ms = o->session_retention_ms,
         .sweeps = server->shard_count == 0 && !server->store->replica,

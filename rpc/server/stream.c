@@ -41,8 +41,8 @@ static enum sure_code code_of(const struct sure_call *call, enum sure__stream_tu
   if (sure_call_is_cancelled(call)) {
     return SURE_CANCELLED;
   }
-  return sure_call_time_left_ms(call) == 0 ? SURE_DEADLINE_EXCEEDED
-                                           : SURE_UNAVAILABLE; /* the server ends */
+  bool is_too_late = call->stream->is_idle || sure_call_time_left_ms(call) == 0;
+  return is_too_late ? SURE_DEADLINE_EXCEEDED : SURE_UNAVAILABLE; /* the server ends */
 }
 
 static enum sure_code read_stream(struct sure_stream *base, bool may_wait,

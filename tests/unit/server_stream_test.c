@@ -289,6 +289,21 @@ static void a_session_that_only_a_stream_keeps_here_may_be_over(void **state) {
   assert_int_equal(SURE__ATTACHED_FENCED, client_attach(&b, SURE__ATTACH_RESUME, &a.session));
 }
 
+static void a_stream_on_which_nothing_happens_for_too_long_is_over(void **state) {
+  (void)state;
+  driver.server.config.stream_idle_ms = 500;
+  open_receiving(UPLOAD);
+  for (uint64_t i = 1; i <= 3; i++) {
+    driver_advance(&driver, 400);
+    send_message(&a, 1, i, "one"); /* it is alive */
+    expect_read("one");
+  }
+  driver_advance(&driver, 499);
+  expect_no_read(SURE__STREAM_WAIT);
+  driver_advance(&driver, 1);
+  expect_no_read(SURE__STREAM_OVER);
+}
+
 static void a_stream_that_is_gone_is_not_begun_anew_in_the_middle(void **state) {
   (void)state;
   struct sure__frame frame = client_request(&a, (enum driver_method)UPLOAD, 1, "");
@@ -462,6 +477,7 @@ int main(void) {
       TEST(an_attempt_that_is_late_does_not_take_a_stream_back),
       TEST(a_stream_that_its_client_has_from_another_server_is_not_joined),
       TEST(a_session_that_only_a_stream_keeps_here_may_be_over),
+      TEST(a_stream_on_which_nothing_happens_for_too_long_is_over),
       TEST(a_stream_that_is_gone_is_not_begun_anew_in_the_middle),
       TEST(a_handler_is_held_back_by_what_its_client_does_not_take),
       TEST(parts_of_streams_take_turns),

@@ -48,6 +48,8 @@ struct sure_server_options {
   uint32_t connection_age_ms_max;   /* a connection so old, give or take a tenth, is told to leave
                                        with GOAWAY; its client goes on over another: never */
   uint32_t connection_age_grace_ms; /* so long after that, closed: 30 000 */
+  uint32_t stream_idle_ms; /* a stream that nothing has come or gone on for so long is over, also
+                              while its client is away: no limit but its deadline */
   uint32_t address_connections_max; /* from one IP address; further ones are closed at once: no
                                        limit but connection_count_max */
   uint32_t address_sessions_max;    /* that one IP address may open in session_lease_ms: no limit */

@@ -68,8 +68,8 @@ SURE_API enum sure_code sure_stream_wait(struct sure_stream *stream, sure_stream
  * step or the handler returns another code than that of sure_stream_wait. */
 SURE_API void sure_stream_wake(struct sure_stream *stream);
 /* SURE_OK: the stream goes on. Else it is over, and news of it only comes if sure_stream_wake makes
- * it: end the call. SURE_CANCELLED: by the client. SURE_DEADLINE_EXCEEDED. SURE_UNAVAILABLE: the
- * server ends. */
+ * it: end the call. SURE_CANCELLED: by the client. SURE_DEADLINE_EXCEEDED, also when nothing has
+ * happened on it for stream_idle_ms. SURE_UNAVAILABLE: the server ends. */
 SURE_API enum sure_code sure_stream_check(const struct sure_stream *stream);
 
 /* ---- at a client ---- */
