@@ -29,7 +29,7 @@ struct client {
 typedef int command_fn(struct client *client, char **arguments);
 
 command_fn client_open_account, client_charge, client_transfer, client_refund, client_settle;
-command_fn client_balance, client_entries, client_audit;
+command_fn client_balance, client_entries, client_watch, client_audit;
 
 /* Is this the name of a command that moves money? */
 bool client_is_payment(const char *command);

@@ -25,6 +25,7 @@ static const struct command {
     {"settle", 1, client_settle},
     {"balance", 1, client_balance},
     {"entries", 1, client_entries},
+    {"watch", 1, client_watch},
     {"audit", 0, client_audit},
 };
 
@@ -56,7 +57,7 @@ static const struct argp_option options[] = {
      "open-account: how far below zero the account may go. Default: 0", 0},
     {"method", OPTION_METHOD, "COMMAND", 0,
      "settle: the command that the payment was made with, if you know it", 0},
-    {"limit", OPTION_LIMIT, "COUNT", 0, "entries: print so many at most", 0},
+    {"limit", OPTION_LIMIT, "COUNT", 0, "entries, watch: print so many at most", 0},
     {"json", 'j', NULL, 0, "Print JSON, one line an answer", 0},
     {"verbose", 'v', NULL, 0, "Say more on stderr", 0},
     {0}};
@@ -167,6 +168,7 @@ static const struct argp parser = {
     "settle PAYMENT-ID\n"
     "balance ACCOUNT\n"
     "entries ACCOUNT\n"
+    "watch ACCOUNT\n"
     "audit",
     "Move money, once, and ask where it is.\v"
     "An AMOUNT is written like \"12.34 EUR\".\n\n"

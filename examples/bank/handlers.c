@@ -3,8 +3,10 @@
 #include "handlers.h"
 
 #include "bank.sure.h"
+#include "entries.h"
 #include "ledger.h"
 #include "ledger_audit.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -129,22 +131,6 @@ static enum sure_code get_balance(void *user, struct sure_call *call,
   return reply->account && reply->balance ? SURE_OK : memory_is_short(call);
 }
 
-static Bank__V1__Entry__Kind kind_of(const char *name) {
-  static const struct {
-    const char *name;
-    Bank__V1__Entry__Kind kind;
-  } kinds[] = {{"opening", BANK__V1__ENTRY__KIND__OPENING},
-               {"charge", BANK__V1__ENTRY__KIND__CHARGE},
-               {"transfer", BANK__V1__ENTRY__KIND__TRANSFER},
-               {"refund", BANK__V1__ENTRY__KIND__REFUND}};
-  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-    if (strcmp(kinds[i].name, name) == 0) {
-      return kinds[i].kind;
-    }
-  }
-  return BANK__V1__ENTRY__KIND__KIND_UNSPECIFIED;
-}
-
 /* A page that is being filled: room for one entry more than the client wants, which shows whether
  * there is a next page. */
 struct page {
@@ -161,7 +147,7 @@ static bool add_entry(void *user, const struct ledger_entry *entry) {
   }
   bank__v1__entry__init(message);
   message->booking = entry->booking;
-  message->kind = kind_of(entry->kind);
+  message->kind = entry_kind(entry->kind);
   message->payment_id = sure_call_strdup(page->call, entry->payment_id);
   message->counterparty = sure_call_strdup(page->call, entry->counterparty);
   message->amount = make_money(page->call, entry->minor_units, entry->currency);
@@ -250,7 +236,7 @@ static enum sure_code audit(void *user, struct sure_call *call,
   return SURE_OK;
 }
 
-enum sure_code bank_register(struct sure_server *server) {
+enum sure_code bank_register(struct sure_server *server, struct bank_watch *watch) {
   static const struct bank__v1__bank_server handlers = {
       .open_account = open_account,
       .charge = charge,
@@ -259,6 +245,9 @@ enum sure_code bank_register(struct sure_server *server) {
       .get_balance = get_balance,
       .list_entries = list_entries,
       .audit = audit,
+      .watch_account = bank_watch_account,
   };
-  return bank__v1__bank_server__register(server, &handlers, NULL);
+  enum sure_code code =
+      sure_server_set_run_mode(server, "bank.v1.Bank/WatchAccount", SURE_RUN_POOL);
+  return code ? code : bank__v1__bank_server__register(server, &handlers, watch);
 }

@@ -1,6 +1,7 @@
 /* bank-server: the bank on SQLite. */
 #include "handlers.h"
 #include "ledger_schema.h"
+#include "watch.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -156,8 +157,9 @@ static void write_log(void *user, enum sure_log_level level, const char *text) {
   }
 }
 
-static int serve(struct sure_server *server, const struct arguments *arguments, struct log *log) {
-  enum sure_code code = bank_register(server);
+static int serve(struct sure_server *server, struct bank_watch *watch,
+                 const struct arguments *arguments, struct log *log) {
+  enum sure_code code = bank_register(server, watch);
   if (code) {
     return complain("the service can't be offered", sure_code_text(code));
   }
@@ -175,8 +177,8 @@ static int serve(struct sure_server *server, const struct arguments *arguments, 
   return EXIT_FAILURE;
 }
 
-static int serve_from(struct sure_store *store, const struct arguments *arguments,
-                      struct sure_logger logger) {
+static int serve_from(struct sure_store *store, struct bank_watch *watch,
+                      const struct arguments *arguments, struct sure_logger logger) {
   const struct sure_server_options server_options = {
       .store = store, .logger = logger, .session_lease_ms = arguments->lease_s * 1000};
   struct sure_server *server;
@@ -184,7 +186,7 @@ static int serve_from(struct sure_store *store, const struct arguments *argument
   if (code) {
     return complain("can't start", sure_code_text(code));
   }
-  int status = serve(server, arguments, logger.user);
+  int status = serve(server, watch, arguments, logger.user);
   sure_server_free(server);
   return status;
 }
@@ -215,7 +217,7 @@ static int serve_replica(const struct arguments *arguments, struct sure_logger l
   if (sure_sqlite_replica_open(arguments->replica, &store, why, sizeof why)) {
     return complain("can't open the copy", why);
   }
-  int status = serve_from(store, arguments, logger);
+  int status = serve_from(store, NULL, arguments, logger);
   sure_store_free(store);
   return status;
 }
@@ -230,7 +232,10 @@ static int serve_database(const struct arguments *arguments, struct sure_logger 
   if (sure_sqlite_store_open(&store_options, &store, why, sizeof why)) {
     return complain("can't open the database", why);
   }
-  int status = serve_from(store, arguments, logger);
+  struct bank_watch *watch = bank_watch_open(path);
+  int status = watch ? serve_from(store, watch, arguments, logger)
+                     : complain("can't watch the database", path);
+  bank_watch_free(watch);
   sure_store_free(store);
   if (is_new && status == EXIT_WRONG_INPUT) {
     remove_new(path);

@@ -181,6 +181,7 @@ static void drop_waiters(struct sure__server *server, struct sure__peer *peer) {
 
 void sure__server_drain(struct sure__server *server) {
   server->is_draining = true;
+  sure__server_wake_streams(server);
   struct sure__list *link = server->peers.next;
   while (link != &server->peers) {
     struct sure__peer *peer = sure__container_of(link, struct sure__peer, of_server);

@@ -369,11 +369,15 @@ void sure__server_streams_acked(struct sure__server *server, struct sure__server
   }
 }
 
-void sure__server_end_streams(struct sure__server *server) {
-  server->is_ending = true;
+void sure__server_wake_streams(struct sure__server *server) {
   for (struct sure__list *l = server->streams.next; l != &server->streams; l = l->next) {
     wake(server, sure__container_of(l, struct sure__server_stream, of_server)->call);
   }
+}
+
+void sure__server_end_streams(struct sure__server *server) {
+  server->is_ending = true;
+  sure__server_wake_streams(server);
 }
 
 void sure__server_streams_forget(struct sure__server *server) {

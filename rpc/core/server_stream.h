@@ -41,6 +41,8 @@ enum sure__stream_turn sure__server_stream_write(struct sure__server *server,
  * back to it any more. */
 bool sure__server_stream_is_over(const struct sure_call *call, uint64_t now_ms);
 
+/* Handlers with streams look again whether these should end. */
+void sure__server_wake_streams(struct sure__server *server);
 /* The server is about to be freed: handlers with streams wait for nobody any more. */
 void sure__server_end_streams(struct sure__server *server);
 

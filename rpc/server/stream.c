@@ -98,8 +98,9 @@ enum sure_code sure_stream_check(const struct sure_stream *base) {
   struct sure__shard *shard = shard_of(call);
   pthread_mutex_lock(&shard->lock);
   bool is_over = sure__server_stream_is_over(call, sure__clock_ms());
+  bool is_draining = shard->engine.is_draining;
   pthread_mutex_unlock(&shard->lock);
-  return is_over ? code_of(call, SURE__STREAM_OVER) : SURE_OK;
+  return is_over ? code_of(call, SURE__STREAM_OVER) : is_draining ? SURE_UNAVAILABLE : SURE_OK;
 }
 
 /* ---- steps ---- */

@@ -325,6 +325,21 @@ static void those_that_wait_are_stepped_to_their_end_when_the_server_is_freed(vo
   }
 }
 
+static void streams_without_an_end_of_their_own_do_not_hold_up_a_drain(void **state) {
+  (void)state;
+  struct sure_stream *streams[LISTENERS];
+  for (unsigned i = 0; i < LISTENERS; i++) {
+    streams[i] = open_listener();
+  }
+  wait_for_listeners(LISTENERS);
+  assert_int_equal(SURE_OK, sure_server_drain(server, 30000));
+  wait_for_listeners(0);
+  for (unsigned i = 0; i < LISTENERS; i++) {
+    sure_stream_cancel(streams[i]);
+    assert_int_not_equal(SURE_OK, sure__steps__v1__steps_client__listen__finish(streams[i]));
+  }
+}
+
 static void client_that_tries_to_read_is_told_that_there_is_nothing_yet(void **state) {
   (void)state;
   struct sure_stream *stream = open_listener();
@@ -378,6 +393,7 @@ int main(void) {
       TEST(news_of_the_application_make_a_step),
       TEST(nothing_blocks_on_a_thread_of_the_pool),
       TEST(those_that_wait_are_stepped_to_their_end_when_the_server_is_freed),
+      TEST(streams_without_an_end_of_their_own_do_not_hold_up_a_drain),
       TEST(client_that_tries_to_read_is_told_that_there_is_nothing_yet),
       TEST(client_that_tries_to_write_is_told_when_there_is_no_room),
 #undef TEST

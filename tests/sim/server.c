@@ -63,7 +63,7 @@ void server_start(struct server_node *node) {
   node->server = server;
   bank_offer(server, &node->store->number);
   talk_offer(server);
-  if (bank_app_is_wanted() && bank_register(server) != SURE_OK) {
+  if (bank_app_is_wanted() && bank_register(server, NULL) != SURE_OK) {
     sim_fail("a server does not offer the bank");
   }
   begin_reconciling(server);

@@ -87,6 +87,20 @@ expect 0 'alice now holds 79.00 EUR' charge alice '1 EUR' --payment-id p4
 expect 0 '"verdict":"applied".*"replayed":true' charge alice '1 EUR' --payment-id p4 --json
 expect 0 'booking 3' settle p1
 
+# who watches is told of each entry once, also by a server that was killed and started again
+"$bin/bank" --server "$url" entries alice >entries || fail "$(cat entries)"
+known=$(wc -l <entries)
+"$bin/bank" --server "$url" watch alice --limit $((known + 2)) >watched 2>watched.err &
+watcher=$!
+expect 0 'booking' transfer alice bob '0.01 EUR' --payment-id t2
+kill -9 "$server"
+wait "$server" 2>/dev/null
+start_server
+expect 0 'booking' transfer alice bob '0.01 EUR' --payment-id t3
+wait $watcher || fail "bank watch ended with $?: $(cat watched.err)"
+"$bin/bank" --server "$url" entries alice >entries
+diff entries watched || fail 'what was watched is not what was booked'
+
 # many clients, and the audit of what they were told
 "$bin/bank-load" --server "$url" --charges 500 --connections 2 --outstanding 8 \
   --journal journal >load.json 2>load.err || fail "bank-load: $(cat load.json load.err)"

@@ -69,7 +69,9 @@ SURE_API enum sure_code sure_stream_wait(struct sure_stream *stream, sure_stream
 SURE_API void sure_stream_wake(struct sure_stream *stream);
 /* SURE_OK: the stream goes on. Else it is over, and news of it only comes if sure_stream_wake makes
  * it: end the call. SURE_CANCELLED: by the client. SURE_DEADLINE_EXCEEDED, also when nothing has
- * happened on it for stream_idle_ms. SURE_UNAVAILABLE: the server ends. */
+ * happened on it for stream_idle_ms. SURE_UNAVAILABLE: the server ends, or drains: then reads and
+ * writes still work, but a stream without an end of its own should end, so that its client goes on
+ * elsewhere. */
 SURE_API enum sure_code sure_stream_check(const struct sure_stream *stream);
 
 /* ---- at a client ---- */
