@@ -22,6 +22,7 @@ struct todo {
   bool is_more; /* there was no room for all */
   bool resolves;
   struct sure__list completed;
+  struct sure__list told; /* streams whose owners want to hear of them */
   struct sure__log_queue log;
   struct sure__hooks hooks;
 };
@@ -108,7 +109,8 @@ static void collect(struct sure_channel *channel, struct todo *todo) {
   struct sure__client *engine = &channel->engine;
   todo->channel = channel;
   sure__list_init(&todo->completed);
-  sure__channel_streams_wake(channel);
+  sure__list_init(&todo->told);
+  sure__channel_streams_wake(channel, &todo->told);
   collect_links(channel, todo);
   collect_log(channel, todo);
   sure__list_move_all(&todo->completed, &engine->completed);
@@ -163,6 +165,7 @@ static void run_completions(struct todo *todo) {
     sure__channel_deliver(todo->channel, sure__container_of(link, struct sure__client_call, link),
                           &status);
   }
+  sure__channel_streams_tell(todo->channel, &todo->told); /* of ends, when those are known */
   sure__callback_leave();
   completing = before;
   sure__status_fini(&status);
@@ -185,7 +188,8 @@ void sure__channel_finish(struct sure_channel *channel) {
     struct todo todo;
     collect(channel, &todo);
     bool has_hooks = todo.hooks.begin_count + todo.hooks.end_count > 0;
-    bool completes = !sure__list_is_empty(&todo.completed) || has_hooks;
+    bool completes =
+        !sure__list_is_empty(&todo.completed) || !sure__list_is_empty(&todo.told) || has_hooks;
     channel->completing_count += completes;
     pthread_mutex_unlock(&channel->mutex);
     act(&todo);

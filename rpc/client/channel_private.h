@@ -62,6 +62,7 @@ struct sure__channel_waiter {
   pthread_mutex_t mutex;
   pthread_cond_t changed;
   bool done;
+  bool is_stream; /* it is part of one, whose owner may want to hear of its end */
   enum sure_code code;
   struct sure_status *status; /* may be NULL */
   ProtobufCMessage *reply;
@@ -128,8 +129,12 @@ sure__channel_start_stream(struct sure_channel *channel, const struct sure_metho
                            uint64_t *out_handle);
 
 /* channel_stream.c */
-/* With the lock: whoever waits for one of the engine's woken streams looks again. */
-void sure__channel_streams_wake(struct sure_channel *channel);
+/* With the lock: whoever waits for one of the engine's woken streams looks again. Those that want
+ * to be told are appended to `told`, for the other function, without the lock. */
+void sure__channel_streams_wake(struct sure_channel *channel, struct sure__list *told);
+void sure__channel_streams_tell(struct sure_channel *channel, struct sure__list *told);
+/* The end of a stream's call is in its waiter, which is done from here on. */
+void sure__channel_stream_done(struct sure__channel_waiter *waiter);
 
 /* channel_deliver.c */
 /* Tells the end of a call to whoever waits for it. Without the lock; `status` is room for it. */

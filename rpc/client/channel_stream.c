@@ -14,6 +14,12 @@ struct channel_stream {
   pthread_cond_t changed;
   struct sure__channel_waiter waiter; /* for the end of the call */
   uint64_t handle;
+  /* Guarded by the channel's mutex. */
+  sure_stream_news_fn *notify; /* NULL: nobody wants to be told */
+  void *notify_user;
+  struct sure__list told; /* in the list of those whose `notify` is about to be called */
+  bool is_telling;        /* it is in that list, or `notify` runs */
+  bool has_news;          /* since `notify` was called */
 };
 
 /* The call has ended, and its end is told. */
@@ -106,13 +112,72 @@ static size_t message_len_max(const struct sure_stream *base) {
 static const struct sure__stream_side channel_side = {
     .read = read_stream, .write = write_stream, .message_len_max = message_len_max};
 
-void sure__channel_streams_wake(struct sure_channel *channel) {
+/* With the channel's lock. */
+static void wake(struct channel_stream *stream, struct sure__list *told) {
+  pthread_cond_broadcast(&stream->changed);
+  if (stream->is_telling) {
+    stream->has_news = true;
+  } else if (stream->notify != NULL) {
+    stream->is_telling = true;
+    sure__list_append(told, &stream->told);
+  }
+}
+
+void sure__channel_streams_wake(struct sure_channel *channel, struct sure__list *told) {
   struct sure__list *link;
   while ((link = sure__list_pop(&channel->engine.woken)) != NULL) {
     struct sure__client_stream *engine =
         sure__container_of(link, struct sure__client_stream, woken);
-    pthread_cond_broadcast(&sure__container_of(engine, struct channel_stream, engine)->changed);
+    wake(sure__container_of(engine, struct channel_stream, engine), told);
   }
+}
+
+/* Whoever finishes the stream waits until is_telling is false, so it is there as long as that. */
+static void tell(struct sure_channel *channel, struct channel_stream *stream) {
+  bool goes_on = true;
+  while (goes_on) {
+    stream->notify(stream->notify_user, &stream->base);
+    pthread_mutex_lock(&channel->mutex);
+    goes_on = stream->has_news;
+    stream->has_news = false;
+    stream->is_telling = goes_on;
+    if (!goes_on) {
+      pthread_cond_broadcast(&stream->changed);
+    }
+    pthread_mutex_unlock(&channel->mutex);
+  }
+}
+
+void sure__channel_streams_tell(struct sure_channel *channel, struct sure__list *told) {
+  struct sure__list *link;
+  while ((link = sure__list_pop(told)) != NULL) {
+    tell(channel, sure__container_of(link, struct channel_stream, told));
+  }
+}
+
+/* Under the channel's lock, which whoever finishes the stream takes before it goes away. */
+void sure__channel_stream_done(struct sure__channel_waiter *waiter) {
+  struct channel_stream *stream = sure__container_of(waiter, struct channel_stream, waiter);
+  struct sure_channel *channel = stream->channel;
+  pthread_mutex_lock(&channel->mutex);
+  pthread_mutex_lock(&waiter->mutex);
+  waiter->done = true;
+  pthread_cond_signal(&waiter->changed);
+  pthread_mutex_unlock(&waiter->mutex);
+  sure__list_remove(&stream->engine.woken);
+  sure__list_append(&channel->engine.woken, &stream->engine.woken);
+  pthread_mutex_unlock(&channel->mutex);
+}
+
+void sure_stream_notify(struct sure_stream *base, sure_stream_news_fn *fn, void *user) {
+  struct channel_stream *stream = (struct channel_stream *)base;
+  struct sure_channel *channel = stream->channel;
+  pthread_mutex_lock(&channel->mutex);
+  stream->notify = fn;
+  stream->notify_user = user;
+  sure__list_remove(&stream->engine.woken);
+  sure__list_append(&channel->engine.woken, &stream->engine.woken); /* it may be ready by now */
+  sure__channel_finish(channel);
 }
 
 static void free_stream(struct channel_stream *stream) {
@@ -136,6 +201,7 @@ static struct channel_stream *new_stream(struct sure_channel *channel,
                            .write_type = method->client_streams ? method->request : NULL};
   stream->channel = channel;
   stream->waiter.status = status;
+  stream->waiter.is_stream = true;
   pthread_cond_init(&stream->changed, NULL);
   pthread_cond_init(&stream->waiter.changed, NULL);
   pthread_mutex_init(&stream->waiter.mutex, NULL);
@@ -198,6 +264,9 @@ enum sure_code sure_stream_finish(struct sure_stream *base, ProtobufCMessage **o
   }
   /* The end was told with the stream's call over; but the wake of it may still be on its way. */
   pthread_mutex_lock(&stream->channel->mutex);
+  while (stream->is_telling) {
+    pthread_cond_wait(&stream->changed, &stream->channel->mutex);
+  }
   sure__list_remove(&stream->engine.woken);
   pthread_mutex_unlock(&stream->channel->mutex);
   free_stream(stream);

@@ -385,6 +385,62 @@ static void client_that_tries_to_write_is_told_when_there_is_no_room(void **stat
   assert_int_equal(SURE_OK, sure__steps__v1__steps_client__echo__finish(stream));
 }
 
+/* What its notifications have brought. */
+struct reader {
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
+  uint64_t read_count;
+  enum sure_code code;
+  bool is_in_call; /* of the notification */
+};
+
+static void read_all(void *user, struct sure_stream *stream) {
+  struct reader *reader = user;
+  Number *number;
+  pthread_mutex_lock(&reader->mutex);
+  assert_false(reader->is_in_call);
+  reader->is_in_call = true;
+  pthread_mutex_unlock(&reader->mutex);
+  enum sure_code code;
+  uint64_t count = 0;
+  while ((code = sure__steps__v1__steps_client__count__try_read(stream, &number)) == SURE_OK &&
+         number != NULL) {
+    count++;
+    sure__steps__v1__number__free_unpacked(number, NULL);
+  }
+  pthread_mutex_lock(&reader->mutex);
+  reader->read_count += count;
+  reader->code = code;
+  reader->is_in_call = false;
+  pthread_cond_broadcast(&reader->changed);
+  pthread_mutex_unlock(&reader->mutex);
+}
+
+static void client_is_notified_of_all_that_comes_and_of_the_end(void **state) {
+  (void)state;
+  struct reader readers[LISTENERS];
+  struct sure_stream *streams[LISTENERS];
+  Number request = SURE__STEPS__V1__NUMBER__INIT;
+  request.value = COUNTED / 4;
+  for (unsigned i = 0; i < LISTENERS; i++) {
+    readers[i] =
+        (struct reader){.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    assert_int_equal(SURE_OK, sure__steps__v1__steps_client__count__open(
+                                  channel, &request, &within_a_minute, &streams[i], NULL));
+    sure_stream_notify(streams[i], read_all, &readers[i]);
+  }
+  for (unsigned i = 0; i < LISTENERS; i++) {
+    pthread_mutex_lock(&readers[i].mutex);
+    while (readers[i].code == SURE_OK) {
+      pthread_cond_wait(&readers[i].changed, &readers[i].mutex);
+    }
+    pthread_mutex_unlock(&readers[i].mutex);
+    assert_int_equal(SURE_OUT_OF_RANGE, readers[i].code);
+    assert_int_equal(COUNTED / 4, readers[i].read_count);
+    assert_int_equal(SURE_OK, sure__steps__v1__steps_client__count__finish(streams[i]));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
@@ -396,6 +452,7 @@ int main(void) {
       TEST(streams_without_an_end_of_their_own_do_not_hold_up_a_drain),
       TEST(client_that_tries_to_read_is_told_that_there_is_nothing_yet),
       TEST(client_that_tries_to_write_is_told_when_there_is_no_room),
+      TEST(client_is_notified_of_all_that_comes_and_of_the_end),
 #undef TEST
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

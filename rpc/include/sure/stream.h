@@ -88,6 +88,13 @@ sure_channel_open_stream(struct sure_channel *channel, const struct sure_method 
                          const ProtobufCMessage *request, const struct sure_call_options *options,
                          struct sure_stream **out_stream, struct sure_status *status);
 
+/* Have `fn` called whenever a sure_stream_try_read or sure_stream_try_write that could not be done
+ * may be done now, or the call has ended: on a thread of the library, never two at once, and once
+ * soon after this. `fn` must not block and not finish the stream, which waits until `fn` has
+ * returned. Once at most for a stream. */
+typedef void sure_stream_news_fn(void *user, struct sure_stream *stream);
+SURE_API void sure_stream_notify(struct sure_stream *stream, sure_stream_news_fn *fn, void *user);
+
 /* No further message is sent; the server's next read after those that were is told so. Harmless a
  * second time. */
 SURE_API void sure_stream_done_writing(struct sure_stream *stream);
