@@ -107,7 +107,7 @@ enum sure_code sure_stream_check(const struct sure_stream *base) {
 
 enum sure_code sure_stream_wait(struct sure_stream *base, sure_stream_step_fn *step, void *user) {
   struct handler_stream *stream = (struct handler_stream *)base;
-  sure__assert(stream->pace != STANDS && stream->pace != LINED_UP && "only what runs can wait");
+  sure__assert(stream->step == NULL && "a handler or step waits once");
   stream->step = step;
   stream->step_user = user;
   return SURE_OK;
