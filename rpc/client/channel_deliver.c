@@ -80,13 +80,14 @@ static void wake(const struct sure_channel *channel, struct sure__client_call *c
   if (waiter->status != NULL) {
     sure__status_set(waiter->status, &call->end);
   }
-  waiter->done = !waiter->is_stream;
-  pthread_cond_signal(&waiter->changed); /* under its mutex: the waiter goes away afterwards */
-  bool is_stream = waiter->is_stream;
-  pthread_mutex_unlock(&waiter->mutex);
-  if (is_stream) {
+  if (waiter->is_stream) {
+    pthread_mutex_unlock(&waiter->mutex);
     sure__channel_stream_done(waiter);
+    return;
   }
+  waiter->done = true;
+  pthread_cond_signal(&waiter->changed); /* under its mutex: the waiter goes away afterwards */
+  pthread_mutex_unlock(&waiter->mutex);
 }
 
 void sure__channel_deliver(const struct sure_channel *channel, struct sure__client_call *call,

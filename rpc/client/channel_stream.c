@@ -132,20 +132,24 @@ void sure__channel_streams_wake(struct sure_channel *channel, struct sure__list 
   }
 }
 
-/* Whoever finishes the stream waits until is_telling is false, so it is there as long as that. */
+/* It is woken, once. With the channel's lock. */
+static void wake_again(struct channel_stream *stream) {
+  sure__list_remove(&stream->engine.woken);
+  sure__list_append(&stream->channel->engine.woken, &stream->engine.woken);
+}
+
+/* Whoever finishes the stream waits until is_telling is false, so it is there as long as that. What
+ * comes meanwhile is told in the next round, so that others have their turn. */
 static void tell(struct sure_channel *channel, struct channel_stream *stream) {
-  bool goes_on = true;
-  while (goes_on) {
-    stream->notify(stream->notify_user, &stream->base);
-    pthread_mutex_lock(&channel->mutex);
-    goes_on = stream->has_news;
-    stream->has_news = false;
-    stream->is_telling = goes_on;
-    if (!goes_on) {
-      pthread_cond_broadcast(&stream->changed);
-    }
-    pthread_mutex_unlock(&channel->mutex);
+  stream->notify(stream->notify_user, &stream->base);
+  pthread_mutex_lock(&channel->mutex);
+  if (stream->has_news) {
+    wake_again(stream);
   }
+  stream->has_news = false;
+  stream->is_telling = false;
+  pthread_cond_broadcast(&stream->changed);
+  pthread_mutex_unlock(&channel->mutex);
 }
 
 void sure__channel_streams_tell(struct sure_channel *channel, struct sure__list *told) {
@@ -164,8 +168,7 @@ void sure__channel_stream_done(struct sure__channel_waiter *waiter) {
   waiter->done = true;
   pthread_cond_signal(&waiter->changed);
   pthread_mutex_unlock(&waiter->mutex);
-  sure__list_remove(&stream->engine.woken);
-  sure__list_append(&channel->engine.woken, &stream->engine.woken);
+  wake_again(stream);
   pthread_mutex_unlock(&channel->mutex);
 }
 
@@ -175,8 +178,7 @@ void sure_stream_notify(struct sure_stream *base, sure_stream_news_fn *fn, void 
   pthread_mutex_lock(&channel->mutex);
   stream->notify = fn;
   stream->notify_user = user;
-  sure__list_remove(&stream->engine.woken);
-  sure__list_append(&channel->engine.woken, &stream->engine.woken); /* it may be ready by now */
+  wake_again(stream); /* it may be ready by now */
   sure__channel_finish(channel);
 }
 

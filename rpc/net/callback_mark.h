@@ -1,5 +1,6 @@
 /* Marks the threads that run completions and inline handlers: a blocking call on one of them would
- * wait for a reply that only that thread could bring, so it is refused. */
+ * wait for a reply that only that thread could bring, so it is refused. So it is in handlers with
+ * streams that go on in steps, of which a few threads serve any number. */
 #ifndef SURE_NET_CALLBACK_MARK_H
 #define SURE_NET_CALLBACK_MARK_H
 

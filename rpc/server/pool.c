@@ -99,19 +99,22 @@ static bool start_stream(struct sure__pool *pool, struct sure_call *call) {
   return false;
 }
 
-void sure__pool_step(struct sure_server *server, struct sure_call *call) {
-  struct sure__pool *pool = &server->pool;
+static void line_up(struct sure__pool *pool, struct sure_call *call) {
   pthread_mutex_lock(&pool->lock);
   sure__list_append(&pool->calls, &call->link);
   pthread_mutex_unlock(&pool->lock);
   pthread_cond_signal(&pool->wake);
 }
 
+void sure__pool_step(struct sure_server *server, struct sure_call *call) {
+  line_up(&server->pool, call);
+}
+
 bool sure__pool_submit(struct sure_server *server, struct sure_call *call) {
   if (call->method->plan.threads) {
     return start_stream(&server->pool, call);
   }
-  sure__pool_step(server, call);
+  line_up(&server->pool, call);
   return true;
 }
 

@@ -292,15 +292,15 @@ bool sure__call_run(struct sure_call *call, void *transaction) {
   }
   enum sure_code code;
   call->may_defer = transaction == NULL && call->stream == NULL;
+  bool has_ended;
   if (call->stream != NULL) {
-    if (!invoke_streaming(call, &code)) {
-      return false;
-    }
+    has_ended = invoke_streaming(call, &code);
   } else {
     code = invoke(call, transaction);
-    if (!sure__call_handler_returned(call, &code)) {
-      return false;
-    }
+    has_ended = sure__call_handler_returned(call, &code);
+  }
+  if (!has_ended) {
+    return false;
   }
   sure__call_run_ended(call, code, transaction != NULL);
   return true;

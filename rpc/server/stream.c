@@ -8,6 +8,7 @@
 #include "rpc/net/stream.h"
 #include "rpc/core/assert.h"
 #include "rpc/core/server_stream.h"
+#include "rpc/net/callback_mark.h"
 #include "rpc/net/clock.h"
 #include "rpc/server/shell.h"
 
@@ -17,7 +18,6 @@ enum pace { RUNS, RUNS_WITH_NEWS, STANDS, LINED_UP };
 struct handler_stream {
   struct sure_stream base;
   struct sure_call *call;
-  bool may_wait; /* its handler has a thread of its own */
   pthread_cond_t changed;
   sure_stream_step_fn *step; /* NULL: the handler, or its last step, has ended the call */
   void *step_user;
@@ -50,7 +50,7 @@ static enum sure_code read_stream(struct sure_stream *base, bool may_wait,
   struct handler_stream *stream = (struct handler_stream *)base;
   struct sure__shard *shard = shard_of(stream->call);
   enum sure__stream_turn turn;
-  if (may_wait && !stream->may_wait) {
+  if (may_wait && sure__callback_is_running()) {
     return SURE_FAILED_PRECONDITION;
   }
   pthread_mutex_lock(&shard->lock);
@@ -68,7 +68,7 @@ static enum sure_code write_stream(struct sure_stream *base, bool may_wait,
   struct handler_stream *stream = (struct handler_stream *)base;
   struct sure__shard *shard = shard_of(stream->call);
   enum sure__stream_turn turn;
-  if (may_wait && !stream->may_wait) {
+  if (may_wait && sure__callback_is_running()) {
     return SURE_FAILED_PRECONDITION;
   }
   pthread_mutex_lock(&shard->lock);
@@ -151,10 +151,10 @@ void sure__streams_wake(struct sure__list *woken) {
 
 /* What has run waits for its next step, and from now on belongs to whoever runs that; or it has
  * ended the call, and is a stream no more. */
-static bool stands(struct handler_stream *stream) {
+static bool stands(struct handler_stream *stream, enum sure_code code) {
   struct sure_call *call = stream->call;
   struct sure__shard *shard = shard_of(call);
-  bool waits = stream->step != NULL;
+  bool waits = stream->step != NULL && code == SURE_OK;
   pthread_mutex_lock(&shard->lock);
   bool has_news = stream->pace == RUNS_WITH_NEWS;
   if (waits) {
@@ -181,7 +181,6 @@ static struct handler_stream *new_stream(struct sure_call *call) {
                                          .read_type = table->client_streams ? table->request : NULL,
                                          .write_type = table->server_streams ? table->reply : NULL},
                                 .call = call,
-                                .may_wait = call->method->plan.threads,
                                 .changed = PTHREAD_COND_INITIALIZER};
   }
   return stream;
@@ -202,8 +201,15 @@ bool sure__call_run_streaming(struct sure_call *call, enum sure_code *out_code) 
     *out_code = sure_call_not_applied(call, SURE_RESOURCE_EXHAUSTED);
     return true;
   }
+  bool may_block = method->plan.threads;
+  if (!may_block) {
+    sure__callback_enter();
+  }
   *out_code = method->trampoline(method->handlers, method->user, call, call->request, call->reply);
-  return !stands(call->stream->shell);
+  if (!may_block) {
+    sure__callback_leave();
+  }
+  return !stands(call->stream->shell, *out_code);
 }
 
 bool sure__call_step(struct sure_call *call, enum sure_code *out_code) {
@@ -215,7 +221,8 @@ bool sure__call_step(struct sure_call *call, enum sure_code *out_code) {
   pthread_mutex_unlock(&shard->lock);
   sure_stream_step_fn *step = stream->step;
   stream->step = NULL;
-  stream->may_wait = false;
+  sure__callback_enter();
   *out_code = step(stream->step_user, call, &stream->base);
-  return !stands(stream);
+  sure__callback_leave();
+  return !stands(stream, *out_code);
 }

@@ -101,6 +101,10 @@ static enum sure_code count(void *user, struct sure_call *call, const Number *re
     return SURE_RESOURCE_EXHAUSTED;
   }
   *count = (struct count){1, request->value};
+  if (request->value == 0) {
+    sure_stream_wait(stream, count_on, count);
+    return SURE_NOT_FOUND;
+  }
   return count_on(count, call, stream);
 }
 
@@ -310,6 +314,15 @@ static void nothing_blocks_on_a_thread_of_the_pool(void **state) {
   assert_int_equal(SURE_FAILED_PRECONDITION, sure__steps__v1__steps_client__block__finish(stream));
 }
 
+static void failure_ends_a_stream_whose_handler_meant_to_wait(void **state) {
+  (void)state;
+  Number request = SURE__STEPS__V1__NUMBER__INIT;
+  struct sure_stream *stream = NULL;
+  assert_int_equal(SURE_OK, sure__steps__v1__steps_client__count__open(
+                                channel, &request, &within_a_minute, &stream, status));
+  assert_int_equal(SURE_NOT_FOUND, sure__steps__v1__steps_client__count__finish(stream));
+}
+
 static void those_that_wait_are_stepped_to_their_end_when_the_server_is_freed(void **state) {
   (void)state;
   struct sure_stream *streams[LISTENERS];
@@ -448,6 +461,7 @@ int main(void) {
       TEST(step_comes_when_there_is_room_again),
       TEST(news_of_the_application_make_a_step),
       TEST(nothing_blocks_on_a_thread_of_the_pool),
+      TEST(failure_ends_a_stream_whose_handler_meant_to_wait),
       TEST(those_that_wait_are_stepped_to_their_end_when_the_server_is_freed),
       TEST(streams_without_an_end_of_their_own_do_not_hold_up_a_drain),
       TEST(client_that_tries_to_read_is_told_that_there_is_nothing_yet),

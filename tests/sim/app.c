@@ -298,27 +298,27 @@ static void probe_again(void *thing, uint64_t number) {
 }
 
 /* A session may have been lost before, by a jump of the clock that leases are counted in, or
- * because the endpoint serves another store. */
-bool probe_may_repeat(const struct sure__end *end, unsigned number) {
-  switch (end->reason) {
+ * because the endpoint serves another store; others may be in the way. */
+static unsigned tries_max(enum sure_reason reason) {
+  switch (reason) {
   case SURE_REASON_SESSION_LOST:
   case SURE_REASON_WRONG_STORE:
   case SURE_REASON_STREAM_LOST:
-    return number < PROBES_MAX;
+    return PROBES_MAX;
   case SURE_REASON_OVERLOADED:
-    return number < PROBES_IN_CROWD_MAX;
+    return PROBES_IN_CROWD_MAX;
   default:
-    return false;
+    return 0;
   }
 }
 
-static void probed(const struct task *task, const struct sure__end *end) {
-  struct client_node *node = task->errand.node;
+void app_probe_ended(struct client_node *node, const struct sure__end *end, unsigned number,
+                     event_fn *again) {
   if (end->code == SURE_OK || end->recorded) {
     return;
   }
-  if (probe_may_repeat(end, task->probe_number)) {
-    event_at(sim.now_ms + 100, &node->process, probe_again, node, task->probe_number + 1);
+  if (number < tries_max(end->reason)) {
+    event_at(sim.now_ms + 100, &node->process, again, node, number + 1);
     return;
   }
   sim_fail("stuck: a call of client %u ends %s after all was healed", node->number,
@@ -328,7 +328,7 @@ static void probed(const struct task *task, const struct sure__end *end) {
 static void task_ended(struct errand *errand, const struct sure__client_call *done) {
   struct task *task = (struct task *)errand;
   if (task->probe_number > 0) {
-    probed(task, &done->end);
+    app_probe_ended(errand->node, &done->end, task->probe_number, probe_again);
   }
   if (task->deed == NULL) {
     check_count(task, &done->end);

@@ -40,9 +40,10 @@ void client_finish(struct client_node *node);
 void app_start(struct client_node *node);
 /* After the faults: every application asks for one more thing, which must be done. */
 void app_probe(struct client_node *node, unsigned number);
-/* The end of the `number`-th probe says nothing against the client: a session, a store or a stream
- * were lost before, which the first call finds out; or others were in the way. */
-bool probe_may_repeat(const struct sure__end *end, unsigned number);
+/* The end of the `number`-th probe: if it says nothing against the client, `again` is to make the
+ * next one. */
+void app_probe_ended(struct client_node *node, const struct sure__end *end, unsigned number,
+                     event_fn *again);
 /* The end of a call that did the deed is unknown: it is asked for until it is. */
 void app_settle_later(struct client_node *node, struct deed *deed, struct sure_call_id id);
 void app_clear(void);

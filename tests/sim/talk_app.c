@@ -175,27 +175,14 @@ static bool has_strayed(const struct sure__end *end) {
          sim.plan.server_count > 1;
 }
 
-static void probed(const struct speaker *speaker, const struct sure__end *end) {
-  struct client_node *node = speaker->errand.node;
-  if (end->code == SURE_OK || end->recorded || has_strayed(end)) {
-    return;
-  }
-  if (probe_may_repeat(end, speaker->probe_number)) {
-    event_at(sim.now_ms + 100, &node->process, probe_again, node, speaker->probe_number + 1);
-    return;
-  }
-  sim_fail("stuck: a talk of client %u ends %s after all was healed", node->number,
-           sure_code_name(end->code));
-}
-
 static void ended(struct errand *errand, const struct sure__client_call *done) {
   struct speaker *speaker = (struct speaker *)errand;
   while (hear(speaker)) {
   }
   check_end(speaker, &done->end);
   sure__client_stream_fini(&speaker->stream);
-  if (speaker->purpose == PROBE) {
-    probed(speaker, &done->end);
+  if (speaker->purpose == PROBE && !has_strayed(&done->end)) {
+    app_probe_ended(errand->node, &done->end, speaker->probe_number, probe_again);
   }
   if (speaker->talk->deed == NULL) {
     return;

@@ -58,8 +58,9 @@ SURE_API struct sure_stream *sure_call_stream(struct sure_call *call);
 /* A handler goes on in steps, so that thousands of streams need no thread each: it returns what
  * sure_stream_wait returns, and when there is news of the stream, `step` is called on a thread of
  * the pool. A step is to a stream what its handler is: it ends the call with the code that it
- * returns, or waits again. No two run at once for one stream. It may not block;
- * sure_stream_read and sure_stream_write refuse to in a step, with SURE_FAILED_PRECONDITION. */
+ * returns, or waits again. No two run at once for one stream. It may not block: what does
+ * (sure_stream_read, sure_stream_write, calls that wait) is refused with
+ * SURE_FAILED_PRECONDITION. */
 typedef enum sure_code sure_stream_step_fn(void *user, struct sure_call *call,
                                            struct sure_stream *stream);
 SURE_API enum sure_code sure_stream_wait(struct sure_stream *stream, sure_stream_step_fn *step,
@@ -103,10 +104,10 @@ SURE_API void sure_stream_done_writing(struct sure_stream *stream);
  * handler sees that. sure_stream_finish is still due. Any thread. */
 SURE_API void sure_stream_cancel(struct sure_stream *stream);
 
-/* Wait for the end of the call and free the stream. Says that writing is done, and reads and drops
- * what was not read. On SURE_OK, for a method with one reply, the caller owns `*out_reply`
- * (`out_reply` is NULL where the replies are the stream). The status given to
- * sure_channel_open_stream is filled in; its code is what is returned.
+/* Wait for the end of the call and free the stream. Not from what may not block. Says that writing
+ * is done, and reads and drops what was not read. On SURE_OK, for a method with one reply, the
+ * caller owns `*out_reply` (`out_reply` is NULL where the replies are the stream). The status given
+ * to sure_channel_open_stream is filled in; its code is what is returned.
  * SURE_DATA_LOSS, outcome APPLIED: the call was done, and not all of its messages could be had. */
 SURE_API enum sure_code sure_stream_finish(struct sure_stream *stream,
                                            ProtobufCMessage **out_reply);
