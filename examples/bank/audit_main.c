@@ -1,5 +1,6 @@
 /* bank-audit: are the payments that clients were told of the payments in the database? */
 #include "journal_audit.h"
+#include "statements.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -132,10 +133,6 @@ int main(int argc, char **argv) {
     status = audit_files(database, journal, arguments.json);
   }
   fclose(journal);
-  /* The statements that the audit keeps for its next run belong to the connection. */
-  for (sqlite3_stmt *each; (each = sqlite3_next_stmt(database, NULL));) {
-    sqlite3_finalize(each);
-  }
-  sqlite3_close(database);
+  statements_close(database);
   return fflush(stdout) == 0 ? status : complain("stdout", strerror(errno));
 }

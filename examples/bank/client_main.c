@@ -46,7 +46,8 @@ static const struct argp_option options[] = {
      "The bank-server; or several of one bank, and replicas, with commas between them. "
      "Default: " SERVER_DEFAULT,
      0},
-    {"timeout", 't', "SECONDS", 0, "Wait so long for an answer, such as 0.5. Default: 10", 0},
+    {"timeout", 't', "SECONDS", 0,
+     "Wait so long for an answer, such as 0.5. Default: 10; watch: 7 days", 0},
     {"service-config", OPTION_SERVICE_CONFIG, "FILE", 0,
      "Time-outs, retries and the like, in gRPC's JSON. Default: those of the program", 0},
     {"payment-id", 'p', "ID", 0,

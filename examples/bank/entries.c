@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-Bank__V1__Entry__Kind entry_kind(const char *name) {
+static Bank__V1__Entry__Kind kind_of(const char *name) {
   static const struct {
     const char *name;
     Bank__V1__Entry__Kind kind;
@@ -19,27 +19,20 @@ Bank__V1__Entry__Kind entry_kind(const char *name) {
   return BANK__V1__ENTRY__KIND__KIND_UNSPECIFIED;
 }
 
-void entry_copy(struct entry *copy, const struct ledger_entry *entry) {
-  copy->booking = entry->booking;
-  copy->kind = entry_kind(entry->kind);
-  snprintf(copy->payment_id, sizeof copy->payment_id, "%s", entry->payment_id);
-  snprintf(copy->counterparty, sizeof copy->counterparty, "%s", entry->counterparty);
-  copy->minor_units = entry->minor_units;
-  snprintf(copy->currency, sizeof copy->currency, "%s", entry->currency);
-  copy->booked_at = entry->booked_at;
-  copy->stamp = entry->stamp;
-}
-
-void entry_message(struct entry *entry, Bank__V1__Entry *message, Bank__V1__Money *amount) {
-  bank__v1__money__init(amount);
-  amount->minor_units = entry->minor_units;
-  amount->currency = entry->currency;
+void entry_fill(struct entry *entry, const struct ledger_entry *from) {
+  Bank__V1__Entry *message = &entry->message;
+  snprintf(entry->currency, sizeof entry->currency, "%s", from->currency);
+  snprintf(entry->payment_id, sizeof entry->payment_id, "%s", from->payment_id);
+  snprintf(entry->counterparty, sizeof entry->counterparty, "%s", from->counterparty);
+  bank__v1__money__init(&entry->amount);
+  entry->amount.minor_units = from->minor_units;
+  entry->amount.currency = entry->currency;
   bank__v1__entry__init(message);
-  message->booking = entry->booking;
-  message->kind = entry->kind;
+  message->booking = from->booking;
+  message->kind = kind_of(from->kind);
   message->payment_id = entry->payment_id;
   message->counterparty = entry->counterparty;
-  message->amount = amount;
-  message->booked_at = entry->booked_at;
-  message->stamp = entry->stamp;
+  message->amount = &entry->amount;
+  message->booked_at = from->booked_at;
+  message->stamp = from->stamp;
 }

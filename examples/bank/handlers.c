@@ -141,20 +141,12 @@ struct page {
 
 static bool add_entry(void *user, const struct ledger_entry *entry) {
   struct page *page = user;
-  Bank__V1__Entry *message = sure_call_alloc(page->call, sizeof *message);
-  if (!message) {
-    return false;
+  struct entry *copy = sure_call_alloc(page->call, sizeof *copy);
+  if (copy) {
+    entry_fill(copy, entry);
+    page->entries[page->count++] = &copy->message;
   }
-  bank__v1__entry__init(message);
-  message->booking = entry->booking;
-  message->kind = entry_kind(entry->kind);
-  message->payment_id = sure_call_strdup(page->call, entry->payment_id);
-  message->counterparty = sure_call_strdup(page->call, entry->counterparty);
-  message->amount = make_money(page->call, entry->minor_units, entry->currency);
-  message->booked_at = entry->booked_at;
-  message->stamp = entry->stamp;
-  page->entries[page->count++] = message;
-  return message->payment_id && message->counterparty && message->amount;
+  return copy;
 }
 
 /* A page token is the number of the last booking that was shown. */

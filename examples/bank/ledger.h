@@ -102,4 +102,14 @@ enum sure_code ledger_list_entries(sqlite3 *database, const char *account, int64
                                    int count_max, ledger_entry_fn *fn, void *user,
                                    struct ledger_reason *why);
 
+/* The number of the last booking, 0 before the first; -1: the database failed. */
+int64_t ledger_last_booking(sqlite3 *database);
+
+/* Takes one booking with the two accounts that it changed. */
+typedef void ledger_booking_fn(void *user, int64_t booking, const char *from, const char *to);
+
+/* Hand `fn` all bookings with numbers above `after`, ascending. */
+enum sure_code ledger_list_bookings(sqlite3 *database, int64_t after, ledger_booking_fn *fn,
+                                    void *user, struct ledger_reason *why);
+
 #endif

@@ -71,3 +71,29 @@ enum sure_code ledger_list_entries(sqlite3 *database, const char *account, int64
   }
   return SURE_OK;
 }
+
+int64_t ledger_last_booking(sqlite3 *database) {
+  sqlite3_stmt *statement =
+      statement_get(database, "SELECT coalesce(max(number), 0) FROM transfers");
+  int64_t last = -1;
+  if (statement && sqlite3_step(statement) == SQLITE_ROW) {
+    last = sqlite3_column_int64(statement, 0);
+  }
+  statement_done(statement);
+  return last;
+}
+
+enum sure_code ledger_list_bookings(sqlite3 *database, int64_t after, ledger_booking_fn *fn,
+                                    void *user, struct ledger_reason *why) {
+  sqlite3_stmt *statement = statement_get(
+      database,
+      "SELECT number, from_account, to_account FROM transfers WHERE number > ?1 ORDER BY number");
+  if (!statement || sqlite3_bind_int64(statement, 1, after)) {
+    return ledger_broken(database, why);
+  }
+  while (sqlite3_step(statement) == SQLITE_ROW) {
+    fn(user, sqlite3_column_int64(statement, 0), (const char *)sqlite3_column_text(statement, 1),
+       (const char *)sqlite3_column_text(statement, 2));
+  }
+  return statement_done(statement) == SQLITE_OK ? SURE_OK : ledger_broken(database, why);
+}

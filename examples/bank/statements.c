@@ -17,6 +17,13 @@ sqlite3_stmt *statement_get(sqlite3 *database, const char *sql) {
   return statement;
 }
 
+void statements_close(sqlite3 *database) {
+  for (sqlite3_stmt *each; database && (each = sqlite3_next_stmt(database, NULL));) {
+    sqlite3_finalize(each);
+  }
+  sqlite3_close(database);
+}
+
 int statement_done(sqlite3_stmt *statement) {
   if (!statement) {
     return SQLITE_OK;

@@ -7,12 +7,15 @@
 
 /* The statement for `sql` on this connection, prepared at its first use and reset, with no
  * parameters bound. NULL: see sqlite3_errmsg. It belongs to the connection: reset it after use
- * (statement_done), never finalize it; whoever closes the connection finalizes what
- * sqlite3_next_stmt finds there.
+ * (statement_done), never finalize it; it goes with the connection (statements_close).
  *
  * SQLite already lists the statements of each connection, so that list is the cache. It can't
  * outlive its connection, and needs no lock, as a connection has one user at a time. */
 sqlite3_stmt *statement_get(sqlite3 *database, const char *sql);
+
+/* Finalizes them all and closes the connection, for those who have one of their own. Accepts NULL.
+ */
+void statements_close(sqlite3 *database);
 
 /* Ends the use of a statement, so that it holds no row and no lock. Returns the result code of its
  * last step: SQLITE_OK, or what failed. Accepts NULL. */

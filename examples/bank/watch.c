@@ -2,6 +2,7 @@
 
 #include "entries.h"
 #include "ledger.h"
+#include "statements.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -23,32 +24,28 @@ struct bank_watch {
   pthread_t thread;
   pthread_mutex_t mutex; /* guards what follows */
   sqlite3 *database;
-  int64_t version; /* of the data, as this connection sees it */
+  int64_t last_booking; /* of which those who watch were told */
   struct watcher *watchers;
   bool is_ending;
 };
 
 /* ---- the thread that looks ---- */
 
-static int64_t data_version(sqlite3 *database) {
-  sqlite3_stmt *statement = NULL;
-  int64_t version = -1;
-  if (sqlite3_prepare_v2(database, "PRAGMA data_version", -1, &statement, NULL) == SQLITE_OK &&
-      sqlite3_step(statement) == SQLITE_ROW) {
-    version = sqlite3_column_int64(statement, 0);
+static void tell_watchers(void *user, int64_t booking, const char *from, const char *to) {
+  struct bank_watch *watch = user;
+  for (struct watcher *w = watch->watchers; w; w = w->next) {
+    if (strcmp(w->account, from) == 0 || strcmp(w->account, to) == 0) {
+      sure_stream_wake(w->stream);
+    }
   }
-  sqlite3_finalize(statement);
-  return version;
+  watch->last_booking = booking;
 }
 
-/* False: it is time to end. */
+/* False: it is time to end. A database that is busy is looked at again. */
 static bool look(struct bank_watch *watch) {
+  struct ledger_reason why;
   pthread_mutex_lock(&watch->mutex);
-  int64_t version = data_version(watch->database);
-  for (struct watcher *w = watch->watchers; w && version != watch->version; w = w->next) {
-    sure_stream_wake(w->stream);
-  }
-  watch->version = version;
+  (void)ledger_list_bookings(watch->database, watch->last_booking, tell_watchers, watch, &why);
   bool goes_on = !watch->is_ending;
   pthread_mutex_unlock(&watch->mutex);
   return goes_on;
@@ -69,8 +66,9 @@ struct bank_watch *bank_watch_open(const char *path) {
   pthread_mutex_init(&watch->mutex, NULL);
   if (sqlite3_open_v2(path, &watch->database, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
       sqlite3_busy_timeout(watch->database, BUSY_MS) != SQLITE_OK ||
+      (watch->last_booking = ledger_last_booking(watch->database)) < 0 ||
       pthread_create(&watch->thread, NULL, look_again_and_again, watch) != 0) {
-    sqlite3_close(watch->database);
+    statements_close(watch->database);
     pthread_mutex_destroy(&watch->mutex);
     free(watch);
     return NULL;
@@ -86,11 +84,7 @@ struct bank_watch *bank_watch_free(struct bank_watch *watch) {
   watch->is_ending = true;
   pthread_mutex_unlock(&watch->mutex);
   pthread_join(watch->thread, NULL);
-  sqlite3_stmt *statement;
-  while ((statement = sqlite3_next_stmt(watch->database, NULL))) {
-    sqlite3_finalize(statement);
-  }
-  sqlite3_close(watch->database);
+  statements_close(watch->database);
   pthread_mutex_destroy(&watch->mutex);
   free(watch);
   return NULL;
@@ -126,7 +120,7 @@ struct news {
 
 static bool add_entry(void *user, const struct ledger_entry *entry) {
   struct news *news = user;
-  entry_copy(&news->entries[news->count++], entry);
+  entry_fill(&news->entries[news->count++], entry);
   return true;
 }
 
@@ -146,12 +140,10 @@ static enum sure_code tell(struct watcher *watcher, struct news *news, bool *out
   enum sure_code code = SURE_OK;
   *out_all = true;
   for (size_t i = 0; i < news->count && code == SURE_OK && *out_all; i++) {
-    Bank__V1__Entry message;
-    Bank__V1__Money amount;
-    entry_message(&news->entries[i], &message, &amount);
-    code = bank__v1__bank_server__watch_account__try_write(watcher->stream, &message, out_all);
+    const Bank__V1__Entry *entry = &news->entries[i].message;
+    code = bank__v1__bank_server__watch_account__try_write(watcher->stream, entry, out_all);
     if (*out_all) {
-      watcher->after = message.booking;
+      watcher->after = entry->booking;
     }
   }
   return code;

@@ -1,7 +1,7 @@
 /* Whoever watches an account: entries from a position on, then each new one as it is booked.
  *
- * A thread looks every few milliseconds whether the ledger has changed, by whatever process, and
- * wakes those who watch; each of them reads what is behind his position. So nobody is told of a
+ * A thread looks every few milliseconds for new bookings, by whatever process, and wakes those who
+ * watch their accounts; each of them reads what is behind his position. So nobody is told of a
  * booking before it is committed, and any number of watchers need no thread of their own. */
 #ifndef BANK_WATCH_H
 #define BANK_WATCH_H
