@@ -295,8 +295,11 @@ static void a_stream_on_which_nothing_happens_for_too_long_is_over(void **state)
   open_receiving(UPLOAD);
   for (uint64_t i = 1; i <= 3; i++) {
     driver_advance(&driver, 400);
-    send_message(&a, 1, i, "one"); /* it is alive */
-    expect_read("one");
+    send_message(&a, 1, i, "one"); /* what comes keeps it alive */
+  }
+  for (unsigned i = 1; i <= 3; i++) {
+    driver_advance(&driver, 400);
+    expect_read("one"); /* and what is taken */
   }
   driver_advance(&driver, 499);
   expect_no_read(SURE__STREAM_WAIT);
