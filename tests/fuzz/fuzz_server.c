@@ -159,6 +159,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   failing_allocator_arm(0);
   client_fini(&clients[0]);
   client_fini(&clients[1]);
+  driver_release_runs(&driver);
+  driver_release_store(&driver);
+  driver_advance(&driver, 200); /* an end that the store had no memory for is written now */
   driver_fini(&driver);
   for (size_t i = 0; i < sizeof driver.effects / sizeof driver.effects[0]; i++) {
     sure__assert(driver.effects[i] <= 1 && "a call has its effect once");
