@@ -111,7 +111,27 @@ static struct sure__refusal set_options(const struct order *order,
   return refusal.text != NULL ? refusal : set_waiting(order, config, call);
 }
 
+/* The one that the options have. */
+static struct sure__refusal set_key_beside(const struct order *order,
+                                           struct sure__client_call *call) {
+  const char *text = order->options->idempotency_key;
+  if (!order->method->client_streams || order->method->semantics != SURE_EXACTLY_ONCE) {
+    return sure__refuse(SURE_INVALID_ARGUMENT,
+                        "only EXACTLY_ONCE methods with a stream of requests have a key beside it");
+  }
+  size_t len = strlen(text);
+  if (len == 0 || len > SURE_KEY_LEN_MAX) {
+    return sure__refuse(SURE_INVALID_ARGUMENT, "the idempotency key is empty or too long");
+  }
+  call->key_is_beside = true;
+  struct sure_bytes key = {(const uint8_t *)text, len};
+  return sure__arena_copy(&call->arena, key, &call->key) ? no_refusal : refuse_for_memory();
+}
+
 static struct sure__refusal set_key(const struct order *order, struct sure__client_call *call) {
+  if (order->options->idempotency_key != NULL) {
+    return set_key_beside(order, call);
+  }
   if (order->method->key_field != 0) {
     struct sure_bytes key;
     enum sure_code code = sure__key_get(order->method, order->request, &call->arena, &key);
@@ -120,9 +140,9 @@ static struct sure__refusal set_key(const struct order *order, struct sure__clie
     }
     return sure__arena_copy(&call->arena, key, &call->key) ? no_refusal : refuse_for_memory();
   }
-  call->key_is_derived =
+  call->key_is_beside =
       order->options->parent != NULL && order->method->semantics == SURE_EXACTLY_ONCE;
-  if (call->key_is_derived && !sure__child_key(order->options->parent, &call->arena, &call->key)) {
+  if (call->key_is_beside && !sure__child_key(order->options->parent, &call->arena, &call->key)) {
     return refuse_for_memory();
   }
   return no_refusal;
@@ -339,7 +359,8 @@ enum sure_code sure_channel_settle(struct sure_channel *channel, const struct su
                                    const struct sure_settle *what,
                                    const struct sure_call_options *options,
                                    ProtobufCMessage **out_reply, struct sure_status *status) {
-  if (what->key.len > SURE_KEY_LEN_MAX || (what->key.len > 0 && method->key_field == 0)) {
+  bool has_key = method->key_field != 0 || method->client_streams;
+  if (what->key.len > SURE_KEY_LEN_MAX || (what->key.len > 0 && !has_key)) {
     struct sure__refusal refusal =
         sure__refuse(SURE_INVALID_ARGUMENT, "the method has no such key");
     return sure__status_set_refusal(status, &refusal, SURE_OUTCOME_UNKNOWN);

@@ -109,8 +109,18 @@ static size_t message_len_max(const struct sure_stream *base) {
   return ((const struct channel_stream *)base)->channel->engine.config.message_len_max;
 }
 
-static const struct sure__stream_side channel_side = {
-    .read = read_stream, .write = write_stream, .message_len_max = message_len_max};
+static uint64_t committed(struct sure_stream *base) {
+  struct channel_stream *stream = (struct channel_stream *)base;
+  pthread_mutex_lock(&stream->channel->mutex);
+  uint64_t count = sure__outflow_acked(&stream->engine.ends.out);
+  pthread_mutex_unlock(&stream->channel->mutex);
+  return count;
+}
+
+static const struct sure__stream_side channel_side = {.read = read_stream,
+                                                      .write = write_stream,
+                                                      .committed = committed,
+                                                      .message_len_max = message_len_max};
 
 /* With the channel's lock. */
 static void wake(struct channel_stream *stream, struct sure__list *told) {

@@ -220,7 +220,7 @@ static const char *on_answer(struct sure__client *client, struct sure__link *lin
   case SURE__DATA:
     return sure__client_on_data(client, link, frame);
   case SURE__WINDOW:
-    return sure__client_on_window(client, link, frame);
+    return sure__client_on_window(client, link, frame, now_ms);
   default:
     break;
   }

@@ -188,8 +188,8 @@ struct sure__client_call {
   const struct sure_method *method;
   struct sure_bytes request;
   struct sure_bytes metadata; /* packed */
-  struct sure_bytes key;      /* idempotency key: of the request or derived (S14); empty: none */
-  bool key_is_derived;        /* then it is sent beside the request */
+  struct sure_bytes key;      /* idempotency key (S13, S14); empty: none */
+  bool key_is_beside;         /* then it is sent beside the request */
   bool is_fail_fast;          /* not to wait while no endpoint can be reached */
   uint32_t timeout_ms;
   uint32_t attempt_timeout_ms; /* 0: none */

@@ -73,21 +73,20 @@ static uint32_t resumed_attempt(const struct sure__client_call *call) {
 static void put_request(struct sure__client *client, const struct sure__client_call *call,
                         struct sure__link *link, uint64_t now_ms) {
   uint64_t time_left_ms = call->deadline_ms > now_ms ? call->deadline_ms - now_ms : 1;
-  sure__client_put(
-      client, link,
-      &(struct sure__frame){
-          .type = SURE__REQUEST,
-          .clock = sure__client_stamp(client, now_ms),
-          .sequence = sequence_of(call, link),
-          .attempt = call->sent,
-          .metadata = sure__client_attempt_metadata(call),
-          .request = {.method = call->method->id,
-                      .watermark = watermark_of(client, link),
-                      .timeout_ms = (uint32_t)time_left_ms,
-                      .resumes = resumed_attempt(call),
-                      .key = call->key_is_derived ? call->key : (struct sure_bytes){0}},
-          .payload = call->request,
-      });
+  sure__client_put(client, link,
+                   &(struct sure__frame){
+                       .type = SURE__REQUEST,
+                       .clock = sure__client_stamp(client, now_ms),
+                       .sequence = sequence_of(call, link),
+                       .attempt = call->sent,
+                       .metadata = sure__client_attempt_metadata(call),
+                       .request = {.method = call->method->id,
+                                   .watermark = watermark_of(client, link),
+                                   .timeout_ms = (uint32_t)time_left_ms,
+                                   .resumes = resumed_attempt(call),
+                                   .key = call->key_is_beside ? call->key : (struct sure_bytes){0}},
+                       .payload = call->request,
+                   });
 }
 
 static void put_cancel(struct sure__client *client, const struct sure__attempt *attempt) {
@@ -355,14 +354,14 @@ const char *sure__client_on_data(struct sure__client *client, const struct sure_
 }
 
 const char *sure__client_on_window(struct sure__client *client, const struct sure__link *link,
-                                   const struct sure__frame *frame) {
+                                   const struct sure__frame *frame, uint64_t now_ms) {
   struct sure__attempt *attempt = find_attempt(client, link, frame);
   if (attempt == NULL) {
     return is_unheard_of(client, link, frame) ? "WINDOW of a call that was never made" : NULL;
   }
   return attempt->call->stream == NULL
              ? "WINDOW of a call that is no stream"
-             : sure__client_stream_on_window(client, attempt->call->stream, frame);
+             : sure__client_stream_on_window(client, attempt->call->stream, frame, now_ms);
 }
 
 static void on_reuse(struct sure__client *client, struct sure__client_call *call,
@@ -391,10 +390,20 @@ static struct sure__answer answer_of(const struct sure__frame *frame) {
   };
 }
 
+/* The method's own failure, which its server neither keeps nor calls undone: a stream has had
+ * effects before, and can be gone on with by its key. There is no more to be learned of it. */
+static bool is_failure_after_effects(const struct sure__client_call *call,
+                                     const struct sure__answer *answer, uint16_t flags) {
+  const uint16_t undone = SURE__NOT_RUN | SURE__ROLLED_BACK;
+  return call->method->semantics == SURE_EXACTLY_ONCE && call->method->client_streams &&
+         answer->reason == SURE_REASON_NONE && !answer->recorded && (flags & undone) == 0;
+}
+
 static void take_answer(struct sure__client *client, struct sure__attempt *attempt,
                         const struct sure__frame *frame, uint64_t now_ms) {
   struct sure__client_call *call = attempt->call;
   struct sure__answer answer = answer_of(frame);
+  answer.final = is_failure_after_effects(call, &answer, frame->flags);
   if ((frame->flags & (SURE__NOT_RUN | SURE__ROLLED_BACK)) != 0) {
     call->undone++;
   }

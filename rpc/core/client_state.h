@@ -108,7 +108,7 @@ const char *sure__client_on_response(struct sure__client *client, struct sure__l
 const char *sure__client_on_data(struct sure__client *client, const struct sure__link *link,
                                  const struct sure__frame *frame);
 const char *sure__client_on_window(struct sure__client *client, const struct sure__link *link,
-                                   const struct sure__frame *frame);
+                                   const struct sure__frame *frame, uint64_t now_ms);
 
 /* client_stream.c */
 /* An attempt has been sent; is under way no more; the call has ended. */
@@ -124,7 +124,7 @@ const char *sure__client_stream_on_data(struct sure__client *client,
                                         const struct sure__frame *frame);
 const char *sure__client_stream_on_window(struct sure__client *client,
                                           struct sure__client_stream *stream,
-                                          const struct sure__frame *frame);
+                                          const struct sure__frame *frame, uint64_t now_ms);
 void sure__client_pump_streams(struct sure__client *client);
 
 /* client_intercept.c */

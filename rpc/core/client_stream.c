@@ -139,14 +139,29 @@ const char *sure__client_stream_on_data(struct sure__client *client,
   return NULL;
 }
 
+/* What was committed under its key came from a client that had more to say: this one can't be the
+ * same. */
+static void check_length(struct sure__client *client, struct sure__client_stream *stream,
+                         uint64_t now_ms) {
+  struct sure__answer answer = {
+      .code = SURE_FAILED_PRECONDITION,
+      .reason = SURE_REASON_CHANNEL,
+      .final = true,
+      .text = sure__bytes_of("more messages than these are committed under this key")};
+  if (sure__outflow_falls_short(&stream->ends.out)) {
+    sure__client_give_up(client, stream->call, &answer, now_ms);
+  }
+}
+
 const char *sure__client_stream_on_window(struct sure__client *client,
                                           struct sure__client_stream *stream,
-                                          const struct sure__frame *frame) {
+                                          const struct sure__frame *frame, uint64_t now_ms) {
   const char *problem = sure__stream_on_window(&stream->ends, frame);
   if (problem == NULL) {
     note_progress(stream);
     line_up(stream);
     wake(client, stream);
+    check_length(client, stream, now_ms);
   }
   return problem;
 }
@@ -184,5 +199,6 @@ void sure__client_stream_done_writing(struct sure__client *client,
                                       struct sure__client_stream *stream, uint64_t now_ms) {
   sure__outflow_end(&stream->ends.out);
   line_up(stream);
+  check_length(client, stream, now_ms);
   sure__client_pump(client, now_ms);
 }

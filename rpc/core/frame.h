@@ -124,7 +124,7 @@ struct sure__request {
   uint32_t message_len;
   uint8_t encoding;
   uint32_t resumes;      /* the attempt by which the client has part of the stream; 0: none */
-  struct sure_bytes key; /* derived key; empty: none */
+  struct sure_bytes key; /* one that is not in the payload; empty: none */
 };
 
 /* What RESPONSE and SETTLED say of a result. `code` and `reason` come off the wire unchecked but

@@ -22,7 +22,25 @@ void sure__outflow_fini(struct sure__outflow *out) {
   }
 }
 
+/* There are no messages, and the next new one is the first of all. */
+static void begin_at_next(struct sure__outflow *out) {
+  out->first = out->next;
+  out->cursor = &out->messages;
+  out->cursor_index = out->next;
+  out->cursor_offset = 0;
+  out->sent_index = out->next;
+  out->sent_offset = 0;
+  out->seen = &out->messages;
+  out->seen_index = out->next;
+}
+
 void sure__outflow_add(struct sure__outflow *out, struct sure__stream_message *message) {
+  if (out->next <= out->ahead) {
+    sure__free(message);
+    out->next++;
+    begin_at_next(out);
+    return;
+  }
   message->position = out->end_position;
   sure__list_append(&out->messages, &message->link);
   out->cursor = out->cursor == &out->messages ? &message->link : out->cursor;
@@ -30,6 +48,14 @@ void sure__outflow_add(struct sure__outflow *out, struct sure__stream_message *m
   out->end_position += message->len + SURE__STREAM_MESSAGE_COST;
   out->held_len += message->len + SURE__STREAM_MESSAGE_COST;
   out->next++;
+}
+
+uint64_t sure__outflow_acked(const struct sure__outflow *out) {
+  return out->ahead >= out->first ? out->ahead : out->first - 1;
+}
+
+bool sure__outflow_falls_short(const struct sure__outflow *out) {
+  return out->ends && out->next <= out->ahead;
 }
 
 void sure__outflow_end(struct sure__outflow *out) {
@@ -52,7 +78,7 @@ bool sure__outflow_has_part(const struct sure__outflow *out) {
     return false;
   }
   if (is_at_end(out)) {
-    return out->ends && !out->has_sent_end;
+    return out->ends && !out->has_sent_end && !sure__outflow_falls_short(out);
   }
   size_t least_len = message_at(out->cursor)->len == 0 ? 0 : 1;
   return out->credit >= extra_cost(out) + least_len;
@@ -105,6 +131,12 @@ void sure__outflow_stop(struct sure__outflow *out) {
   out->is_stopped = true;
 }
 
+/* The receiver has had all before `index` from elsewhere, and it was not sent from here yet. */
+static bool is_ahead(const struct sure__outflow *out, const struct sure__window *window) {
+  return window->offset == 0 && window->acked == window->index - 1 &&
+         window->index > out->sent_index && (out->is_stopped || window->acked == out->ahead);
+}
+
 /* On a new connection there may be a receiver who knows nothing of the one before: he gets all that
  * was not acknowledged. Or one who has had more of it than that. */
 static const char *check(const struct sure__outflow *out, const struct sure__window *window) {
@@ -154,7 +186,27 @@ static void forget(struct sure__outflow *out, uint64_t acked) {
   }
 }
 
+/* All that is here is of no use any more, or there is none yet that is. */
+static void jump(struct sure__outflow *out, const struct sure__window *window) {
+  out->ahead = window->acked;
+  uint64_t last = out->next - 1;
+  forget(out, window->acked < last ? window->acked : last);
+  if (out->next <= window->index) {
+    begin_at_next(out);
+  }
+  out->sent_index = out->first;
+  out->sent_offset = 0;
+  out->seen = out->messages.next;
+  out->seen_index = out->first;
+  begin_again(out, 0);
+  out->credit = window->credit;
+}
+
 const char *sure__outflow_take(struct sure__outflow *out, const struct sure__window *window) {
+  if (window->index > 0 && is_ahead(out, window)) {
+    jump(out, window);
+    return NULL;
+  }
   const char *problem = check(out, window);
   if (problem != NULL) {
     return problem;

@@ -16,6 +16,8 @@ struct sure__outflow {
   uint32_t sent_offset;
   struct sure__list *seen; /* where the receiver stood last, as `cursor` */
   uint64_t seen_index;
+  uint64_t ahead;        /* so many messages the receiver had from elsewhere; what is added of them
+                            is dropped */
   uint64_t end_position; /* what all messages so far count */
   uint32_t credit;       /* what may still be sent */
   size_t held_len;
@@ -31,6 +33,11 @@ void sure__outflow_fini(struct sure__outflow *out);
 void sure__outflow_add(struct sure__outflow *out, struct sure__stream_message *message);
 /* No message follows. */
 void sure__outflow_end(struct sure__outflow *out);
+
+/* Messages that the receiver wants no more. */
+uint64_t sure__outflow_acked(const struct sure__outflow *out);
+/* No further message will come, though the receiver has had more of them from elsewhere. */
+bool sure__outflow_falls_short(const struct sure__outflow *out);
 
 /* The next part of at most `len_max` bytes, which is a view; false: there is none now. */
 bool sure__outflow_part(struct sure__outflow *out, size_t len_max, struct sure__part *out_part);

@@ -101,11 +101,21 @@ bool sure__plan_make(enum sure_semantics semantics, enum sure_run_mode mode, boo
   return false;
 }
 
+/* Only what comes can be had again from where a handler has committed it; what it has sent is gone
+ * with it. */
+static bool plan_advancing(const struct sure_method *method, struct sure__plan *out_plan) {
+  *out_plan = (struct sure__plan){.claims = true, .advances = true, .threads = true};
+  return method->semantics == SURE_EXACTLY_ONCE && !method->server_streams;
+}
+
 /* One that waits for messages runs in no transaction. Unless its handler has promised, with POOL,
  * not to block, it has a thread of its own. */
 static bool plan_streaming(const struct sure_method *method, enum sure_run_mode mode,
                            const struct sure_store *store, struct sure__plan *out_plan) {
   bool needs_intent = method->semantics == SURE_EXACTLY_ONCE && store->durable;
+  if (mode == SURE_RUN_TX) {
+    return plan_advancing(method, out_plan);
+  }
   if (mode != SURE_RUN_AUTO && mode != SURE_RUN_POOL && mode != SURE_RUN_EXTERNAL) {
     return false;
   }

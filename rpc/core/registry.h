@@ -11,9 +11,11 @@
  *     claims   INTENT, then the run, then COMPLETE
  *     prepares a first phase on the pool, then CALL
  *     in_store CALL: the run happens in the store's transaction
+ *     advances CLAIM, then the run with an ADVANCE for each part of it, then CONCLUDE
  *     none     the run alone */
 struct sure__plan {
   bool claims;
+  bool advances; /* it commits as it goes, and can go on elsewhere; it claims, too */
   bool prepares;
   bool in_store;
   bool reads;    /* the run is in a read transaction */

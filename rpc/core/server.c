@@ -146,6 +146,9 @@ void sure__server_store_done(struct sure__server *server, struct sure_store_op *
   case SURE_STORE_CALL:
   case SURE_STORE_INTENT:
   case SURE_STORE_COMPLETE:
+  case SURE_STORE_CLAIM:
+  case SURE_STORE_ADVANCE:
+  case SURE_STORE_CONCLUDE:
     sure__call_store_done(server, sure__container_of(op, struct sure_call, op), now_ms);
     return;
   case SURE_STORE_RESOLVE:

@@ -12,6 +12,7 @@
  *     REQUEST --> admitted --> [prepare] --> CALL in the store ------------> answered
  *                         \--> INTENT --> run --> COMPLETE ----------------/
  *                          \-> run (nothing recorded) --------------------/
+ *     CLAIM --> run, with one ADVANCE after the other --> CONCLUDE --> answered
  *     INTENT --> run --> COMPLETE, or in doubt: DOUBTS --> reconciled --> RESOLVE (S15)
  *     a duplicate of a running call joins it as a waiter (S7, S16) */
 #ifndef SURE_CORE_SERVER_H
@@ -147,6 +148,7 @@ enum sure__call_step {
   SURE__CALL_PREPARES,
   SURE__CALL_CLAIMS,
   SURE__CALL_RUNS,
+  SURE__CALL_ADVANCES, /* its handler waits for the store */
   SURE__CALL_COMPLETES,
   SURE__CALL_WAITS, /* to complete: the store could not write that */
   SURE__CALL_IN_STORE,

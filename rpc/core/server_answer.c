@@ -40,7 +40,8 @@ static struct answer from_unrecorded(const struct sure_call *call) {
   bool stands = record->reason == SURE_REASON_REPLY_LOST;
   bool is_undone =
       record->code != SURE_OK && (!stands || SURE__MUTANT(ROLLED_BACK_THOUGH_IT_STANDS));
-  bool rolled_back = is_undone && (plan->in_store || plan->claims);
+  bool is_empty = !plan->advances || call->op.position == 0;
+  bool rolled_back = is_undone && (plan->in_store || plan->claims) && is_empty;
   struct answer answer = from_record(record, rolled_back ? SURE__ROLLED_BACK : 0);
   answer.result.retry_after_ms = record->code != SURE_OK ? call->retry_after_ms : 0;
   return answer;
@@ -69,6 +70,9 @@ static struct answer from_verdict(const struct sure_call *call) {
   case SURE_STORE_KEY_REUSED:
     return refusal(SURE_FAILED_PRECONDITION, SURE_REASON_KEY_REUSED, SURE__NOT_RUN,
                    "another request came under the same idempotency key; use a new key");
+  case SURE_STORE_TAKEN_OVER:
+    return refusal(SURE_ABORTED, SURE_REASON_TAKEN_OVER, 0,
+                   "another call goes on with the stream of this key");
   case SURE_STORE_FULL:
     return refusal(SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED, SURE__NOT_RUN,
                    "the store is at a limit");

@@ -106,7 +106,8 @@ void sure__call_stop_running(struct sure__server *server, struct sure_call *call
 
 /* The verdict in call->op stands: say it to all who wait. */
 static void finish(struct sure__server *server, struct sure_call *call) {
-  if (call->stream != NULL && call->stream->has_run) {
+  /* What commits as it goes has its result in the store, if it has one. */
+  if (call->stream != NULL && call->stream->has_run && !call->method->plan.advances) {
     stop_working(server, call);
     sure__server_stream_ended(server, call);
     return;
@@ -134,6 +135,8 @@ void sure__server_unpacked(struct sure__server *server, struct sure_call *call) 
   sure__assert(call->step == SURE__CALL_ADMITTED && "a call is unpacked once");
   if (plan->prepares) {
     run(server, call, SURE__CALL_PREPARES);
+  } else if (plan->advances) {
+    submit(server, call, SURE__CALL_CLAIMS, SURE_STORE_CLAIM);
   } else if (plan->claims && !SURE__MUTANT(EXTERNAL_WITHOUT_INTENT)) {
     submit(server, call, SURE__CALL_CLAIMS, SURE_STORE_INTENT);
   } else if (plan->in_store) {
@@ -144,7 +147,13 @@ void sure__server_unpacked(struct sure__server *server, struct sure_call *call) 
 }
 
 static void complete(struct sure__server *server, struct sure_call *call) {
-  submit(server, call, SURE__CALL_COMPLETES, SURE_STORE_COMPLETE);
+  submit(server, call, SURE__CALL_COMPLETES,
+         call->method->plan.advances ? SURE_STORE_CONCLUDE : SURE_STORE_COMPLETE);
+}
+
+void sure__call_advance(struct sure__server *server, struct sure_call *call) {
+  sure__assert(call->step == SURE__CALL_RUNS && "its handler does one thing at a time");
+  submit(server, call, SURE__CALL_ADVANCES, SURE_STORE_ADVANCE);
 }
 
 void sure__server_run_done(struct sure__server *server, struct sure_call *call) {
@@ -168,6 +177,9 @@ void sure__server_run_done(struct sure__server *server, struct sure_call *call) 
     call->op.in_doubt = plan->external && has_failed && !call->is_not_applied &&
                         !SURE__MUTANT(EXTERNAL_FAILURE_IS_NOT_APPLIED);
     call->op.record_wanted = !call->op.in_doubt && !call->is_unrecorded;
+    /* A failure does not close a call that has had effects: it can go on behind them. */
+    call->op.record_wanted =
+        call->op.record_wanted && !(plan->advances && has_failed && call->op.position > 0);
     complete(server, call);
     return;
   }
@@ -192,6 +204,7 @@ static enum sure_store_verdict verdict_after_run(const struct sure_call *call) {
     }
     return call->op.record_wanted ? SURE_STORE_RECORDED : SURE_STORE_UNRECORDED;
   case SURE_STORE_LOST:
+  case SURE_STORE_TAKEN_OVER:
   case SURE_STORE_FAILED:
     return call->op.verdict;
   default: /* the intent stays, so nothing runs again */
@@ -220,8 +233,16 @@ void sure__call_store_done(struct sure__server *server, struct sure_call *call, 
   if (has_run_in_store(call)) {
     server->stats.runs++;
   }
+  if (call->step == SURE__CALL_ADVANCES) {
+    call->step = SURE__CALL_RUNS;
+    sure__server_stream_advanced(server, call);
+    return;
+  }
   if (call->step == SURE__CALL_CLAIMS && call->op.verdict == SURE_STORE_GRANTED) {
     run(server, call, SURE__CALL_RUNS);
+    if (call->method->plan.advances) {
+      sure__server_stream_claimed(server, call);
+    }
     return;
   }
   if (call->step == SURE__CALL_COMPLETES) {
@@ -262,6 +283,19 @@ static void answer_lost_stream(struct sure__server *server, struct sure__peer *p
                        SURE_REASON_STREAM_LOST, 0, "the stream is not here any more");
 }
 
+/* It was elsewhere meanwhile: what runs here can't go on with it. If another run could, that begins
+ * when this one has ended. */
+static void answer_stream_elsewhere(struct sure__server *server, struct sure__peer *peer,
+                                    struct sure_call *running, const struct sure_call *call) {
+  if (!running->method->plan.advances) {
+    answer_lost_stream(server, peer, call);
+    return;
+  }
+  sure__server_stream_taken_over(server, running);
+  sure__answer_refusal(server, peer, call->op.sequence, call->attempt, SURE_UNAVAILABLE,
+                       SURE_REASON_TAKEN_OVER, 0, "an earlier run of the stream is still ending");
+}
+
 /* A stream that was begun here by an earlier attempt, and once more elsewhere, where the client
  * then had it from. */
 static bool is_another_stream(const struct sure_call *running, const struct sure_call *call) {
@@ -294,7 +328,7 @@ static bool join_or_pass(struct sure__server *server, struct sure__peer *peer,
     return false;
   }
   if (is_another_stream(running, call)) {
-    answer_lost_stream(server, peer, call);
+    answer_stream_elsewhere(server, peer, running, call);
     return false;
   }
   if (!SURE__MUTANT(WAITER_DROPPED) && !join(server, running, peer, call->attempt)) {
@@ -391,7 +425,8 @@ static void admit(struct sure__server *server, struct sure__peer *peer, struct s
 /* False: the attempt was refused. */
 static bool open_stream(struct sure__server *server, struct sure__peer *peer,
                         struct sure_call *call) {
-  if (call->resumes > 0 && !SURE__MUTANT(STREAM_RUN_ANEW_IN_THE_MIDDLE)) {
+  if (call->resumes > 0 && !call->method->plan.advances &&
+      !SURE__MUTANT(STREAM_RUN_ANEW_IN_THE_MIDDLE)) {
     answer_lost_stream(server, peer, call);
     return false;
   }

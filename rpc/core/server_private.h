@@ -89,6 +89,8 @@ void sure__call_offer(struct sure__server *server, struct sure__peer *peer, stru
                       uint64_t now_ms);
 void sure__call_on_cancel(struct sure__server *server, struct sure__peer *peer,
                           const struct sure__frame *frame);
+/* Its handler wants something done in the store, with op.run and op.position. */
+void sure__call_advance(struct sure__server *server, struct sure_call *call);
 /* It holds nothing up any more. */
 void sure__call_count_off(struct sure__server *server, struct sure_call *call);
 /* It is over: nobody waits for it any more. Frees it. */
@@ -166,6 +168,12 @@ void sure__server_stream_on_data(struct sure__server *server, struct sure__peer 
                                  const struct sure__frame *frame);
 void sure__server_stream_on_window(struct sure__server *server, struct sure__peer *peer,
                                    const struct sure__frame *frame);
+/* It may run, from behind op.position on: that is known now. */
+void sure__server_stream_claimed(struct sure__server *server, struct sure_call *call);
+/* The store has done what its handler wanted, or not. */
+void sure__server_stream_advanced(struct sure__server *server, struct sure_call *call);
+/* Another run goes on with it. */
+void sure__server_stream_taken_over(struct sure__server *server, struct sure_call *call);
 /* Its handler has returned, and the result is in op. */
 void sure__server_stream_ended(struct sure__server *server, struct sure_call *call);
 /* Its waiter is gone, answered or not. */

@@ -88,9 +88,14 @@ static void line_up(struct sure__server *server, struct sure_call *call) {
   }
 }
 
+/* Where a call that commits as it goes stands is in the store. */
+static bool is_position_unknown(const struct sure_call *call) {
+  return call->method->plan.advances && !call->stream->has_run;
+}
+
 static void tell_window(struct sure__server *server, struct sure_call *call) {
   struct sure__waiter *waiter = waiter_of(call);
-  if (waiter != NULL) {
+  if (waiter != NULL && !is_position_unknown(call)) {
     struct sure__frame frame =
         sure__stream_window(&call->stream->ends, call->op.sequence, waiter->attempt);
     sure__peer_send(server, waiter->peer, &frame);
@@ -226,8 +231,10 @@ void sure__server_stream_on_data(struct sure__server *server, struct sure__peer 
                                  const struct sure__frame *frame) {
   struct sure_call *call = find_by_frame(peer, frame);
   bool is_short = false;
-  const char *problem =
-      call == NULL ? NULL : sure__stream_on_data(&call->stream->ends, frame, &is_short);
+  const char *problem = call == NULL ? NULL
+                        : is_position_unknown(call)
+                            ? "DATA before a WINDOW"
+                            : sure__stream_on_data(&call->stream->ends, frame, &is_short);
   if (problem != NULL) {
     sure__server_protocol_error(server, peer, problem);
   } else if (is_short) {
@@ -256,23 +263,35 @@ void sure__server_stream_on_window(struct sure__server *server, struct sure__pee
 
 /* ---- what handlers do ---- */
 
+/* What can go on elsewhere need not keep a server that drains. */
+static bool should_leave(const struct sure_call *call) {
+  return call->server->is_ending || (call->server->is_draining && call->method->plan.advances);
+}
+
 bool sure__server_stream_is_over(const struct sure_call *call, uint64_t now_ms) {
-  return call->server->is_ending || call->stream->is_idle || atomic_load(&call->is_cancelled) ||
-         atomic_load(&call->deadline_ms) <= now_ms;
+  return should_leave(call) || call->stream->is_idle || call->stream->is_taken_over ||
+         atomic_load(&call->is_cancelled) || atomic_load(&call->deadline_ms) <= now_ms;
 }
 
 enum sure__stream_turn sure__server_stream_read(struct sure__server *server, struct sure_call *call,
                                                 uint64_t now_ms,
                                                 struct sure__stream_message **out_message) {
   struct sure__inflow *in = &call->stream->ends.in;
-  *out_message = sure__inflow_next(in);
+  bool may_take = !call->method->plan.advances || !sure__server_stream_is_over(call, now_ms);
+  *out_message = may_take ? sure__inflow_next(in) : NULL;
+  if (*out_message == NULL && !may_take) {
+    return SURE__STREAM_OVER;
+  }
   if (*out_message == NULL) {
     return sure__inflow_is_over(in)                    ? SURE__STREAM_ENDED
            : sure__server_stream_is_over(call, now_ms) ? SURE__STREAM_OVER
                                                        : SURE__STREAM_WAIT;
   }
   call->stream->active_ms = now_ms;
-  sure__inflow_ack(in, ++call->stream->read_count);
+  call->stream->read_count++;
+  if (!call->method->plan.advances) {
+    sure__inflow_ack(in, call->stream->read_count);
+  }
   if (sure__inflow_should_tell(in)) {
     tell_window(server, call);
   }
@@ -293,6 +312,47 @@ enum sure__stream_turn sure__server_stream_write(struct sure__server *server,
   sure__outflow_add(out, message);
   line_up(server, call);
   return SURE__STREAM_DONE;
+}
+
+/* ---- a call that commits as it goes ---- */
+
+void sure__server_stream_claimed(struct sure__server *server, struct sure_call *call) {
+  struct sure__server_stream *stream = call->stream;
+  stream->committed = call->op.position;
+  stream->read_count = call->op.position;
+  sure__inflow_begin_at(&stream->ends.in, call->op.position + 1);
+  tell_window(server, call);
+}
+
+bool sure__server_stream_is_ahead(const struct sure_call *call) {
+  return call->method->plan.advances && call->stream->read_count > call->stream->committed;
+}
+
+void sure__server_stream_commit(struct sure__server *server, struct sure_call *call) {
+  call->op.position = call->stream->read_count;
+  sure__call_advance(server, call);
+}
+
+/* Its client is told at once: it may be waiting with more than it may have under way. */
+void sure__server_stream_advanced(struct sure__server *server, struct sure_call *call) {
+  struct sure__server_stream *stream = call->stream;
+  if (call->op.verdict == SURE_STORE_DONE) {
+    sure__assert(call->op.position >= stream->committed && "it only goes forward");
+    bool is_news = call->op.position > stream->committed;
+    stream->committed = call->op.position;
+    sure__inflow_ack(&stream->ends.in, stream->committed);
+    if (is_news) {
+      tell_window(server, call);
+    }
+  }
+  call->op.position = stream->committed;
+  stream->is_taken_over = stream->is_taken_over || call->op.verdict == SURE_STORE_TAKEN_OVER;
+  wake(server, call);
+}
+
+void sure__server_stream_taken_over(struct sure__server *server, struct sure_call *call) {
+  call->stream->is_taken_over = true;
+  wake(server, call);
 }
 
 /* ---- the end ---- */

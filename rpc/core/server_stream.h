@@ -17,7 +17,9 @@ struct sure__server_stream {
   bool has_run;                /* its handler has begun */
   uint64_t active_ms;          /* when something came, or was taken or given by the handler, last */
   bool is_idle;                /* that was too long ago: it is over */
-  void *shell;                 /* the shell's own */
+  bool is_taken_over;          /* another run goes on with it: the same */
+  uint64_t committed; /* of a call that commits as it goes: messages that are of no use any more */
+  void *shell;        /* the shell's own */
 };
 
 /* What came of a handler's wish. */
@@ -36,6 +38,12 @@ enum sure__stream_turn sure__server_stream_read(struct sure__server *server, str
 enum sure__stream_turn sure__server_stream_write(struct sure__server *server,
                                                  struct sure_call *call, uint64_t now_ms,
                                                  struct sure__stream_message *message);
+
+/* What the handler has read is to be committed, with op.run: actions.woken says when the store has
+ * decided, and op.verdict how. */
+void sure__server_stream_commit(struct sure__server *server, struct sure_call *call);
+/* Messages were read and are not committed, of a call that commits as it goes. */
+bool sure__server_stream_is_ahead(const struct sure_call *call);
 
 /* The call is cancelled, or its deadline has passed, or nothing happens on it, or nobody can come
  * back to it any more. */

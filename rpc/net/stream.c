@@ -89,3 +89,7 @@ enum sure_code sure_stream_try_write(struct sure_stream *stream, const ProtobufC
   *out_taken = false;
   return write_message(stream, false, message, out_taken);
 }
+
+uint64_t sure_stream_committed(struct sure_stream *stream) {
+  return stream->side->committed(stream);
+}

@@ -20,6 +20,8 @@ struct sure__stream_side {
   /* As sure_stream_write, or sure_stream_try_write. The message is the stream's if `*out_taken`. */
   enum sure_code (*write)(struct sure_stream *stream, bool may_wait,
                           struct sure__stream_message *message, bool *out_taken);
+  /* As sure_stream_committed. */
+  uint64_t (*committed)(struct sure_stream *stream);
   /* Bytes of a message that may be sent. */
   size_t (*message_len_max)(const struct sure_stream *stream);
 };

@@ -173,6 +173,11 @@ uint64_t sure_call_stamp(const struct sure_call *call) {
   return call->op.clock;
 }
 
+uint64_t sure_call_next_stamp(struct sure_call *call) {
+  call->op.clock = sure__hlc_now(sure__clock_hlc(), sure__clock_ms());
+  return call->op.clock;
+}
+
 const struct sure_store *sure__call_store(const struct sure_call *call) {
   const struct sure__shard *shard =
       sure__container_of(call->server, const struct sure__shard, engine);

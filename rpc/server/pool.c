@@ -1,5 +1,4 @@
 /* Threads for handlers that may take their time, and for read transactions. */
-#include <sure/stream.h>
 
 #include "rpc/core/memory.h"
 #include "rpc/net/clock.h"

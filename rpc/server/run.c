@@ -5,6 +5,7 @@
 #include "rpc/core/key.h"
 #include "rpc/core/memory.h"
 #include "rpc/core/message.h"
+#include "rpc/core/server_stream.h"
 #include "rpc/net/callback_mark.h"
 #include "rpc/net/children.h"
 #include "rpc/net/clock.h"
@@ -45,6 +46,10 @@ static bool take_key(struct sure_call *call) {
     if (code != SURE_OK) {
       return refuse(call, code, SURE_REASON_UNPARSABLE, "the idempotency key is empty or too long");
     }
+  }
+  if (call->method->plan.advances && call->op.key.len == 0) {
+    return refuse(call, SURE_FAILED_PRECONDITION, SURE_REASON_NONE,
+                  "a stream that outlives its server needs an idempotency key");
   }
   const struct sure_store *store = sure__call_store(call);
   if (call->op.key.len > 0 && !store->durable && !store->allow_volatile_keys) {
@@ -215,7 +220,11 @@ static enum sure_code invoke(struct sure_call *call, void *transaction) {
 /* The same with a stream: false if its handler goes on in steps. */
 static bool invoke_streaming(struct sure_call *call, enum sure_code *out_code) {
   *out_code = begin_handler(call);
-  return *out_code != SURE_OK || sure__call_run_streaming(call, out_code);
+  bool has_ended = *out_code != SURE_OK || sure__call_run_streaming(call, out_code);
+  if (has_ended && *out_code == SURE_OK && sure__server_stream_is_ahead(call)) {
+    *out_code = sure_call_fail(call, SURE_INTERNAL, "messages were read and not committed");
+  }
+  return has_ended;
 }
 
 /* What came of the run. `*out_recorded`: a status that is not OK is to be kept. */
@@ -259,6 +268,19 @@ void sure__call_run_ended(struct sure_call *call, enum sure_code code, bool in_t
   bool is_recorded;
   struct sure_record record = end_run(call, code, in_transaction, &is_recorded);
   keep_result(call, record, is_recorded);
+}
+
+bool sure__call_commit_in_store(void *user, struct sure_store_op *op, void *transaction,
+                                struct sure_record *out_record) {
+  struct sure__commit *commit = user;
+  sure__hlc_follow(sure__clock_hlc(), op->clock); /* what is committed has happened before */
+  op->clock = sure__hlc_now(sure__clock_hlc(), sure__clock_ms());
+  commit->call->transaction = transaction;
+  sure__callback_enter();
+  out_record->code = commit->fn(commit->user, commit->call);
+  sure__callback_leave();
+  commit->call->transaction = NULL;
+  return false;
 }
 
 void sure__call_not_run(struct sure_call *call, const char *text) {

@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sure/server.h>
+#include <sure/stream.h>
 
 #include "rpc/core/server.h"
 #include "rpc/net/connection.h"
@@ -159,6 +160,16 @@ void sure__call_run_ended(struct sure_call *call, enum sure_code code, bool in_t
 /* The sure_store_run_fn of every call. */
 bool sure__call_run_in_store(void *user, struct sure_store_op *op, void *transaction,
                              struct sure_record *out_record);
+
+/* What a handler has committed, while the store does that. */
+struct sure__commit {
+  struct sure_call *call;
+  sure_stream_commit_fn *fn;
+  void *user;
+};
+/* The sure_store_run_fn of it. */
+bool sure__call_commit_in_store(void *user, struct sure_store_op *op, void *transaction,
+                                struct sure_record *out_record);
 
 /* stream.c */
 

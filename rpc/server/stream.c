@@ -41,6 +41,9 @@ static enum sure_code code_of(const struct sure_call *call, enum sure__stream_tu
   if (sure_call_is_cancelled(call)) {
     return SURE_CANCELLED;
   }
+  if (call->stream->is_taken_over) {
+    return SURE_ABORTED;
+  }
   bool is_too_late = call->stream->is_idle || sure_call_time_left_ms(call) == 0;
   return is_too_late ? SURE_DEADLINE_EXCEEDED : SURE_UNAVAILABLE; /* the server ends */
 }
@@ -52,6 +55,9 @@ static enum sure_code read_stream(struct sure_stream *base, bool may_wait,
   enum sure__stream_turn turn;
   if (may_wait && sure__callback_is_running()) {
     return SURE_FAILED_PRECONDITION;
+  }
+  if (may_wait && sure__server_stream_is_ahead(stream->call)) {
+    return SURE_FAILED_PRECONDITION; /* the client may be waiting for that to be committed */
   }
   pthread_mutex_lock(&shard->lock);
   while ((turn = sure__server_stream_read(&shard->engine, stream->call, sure__clock_ms(),
@@ -86,8 +92,19 @@ static size_t message_len_max(const struct sure_stream *base) {
   return ((const struct handler_stream *)base)->call->reply_len_max;
 }
 
-static const struct sure__stream_side handler_side = {
-    .read = read_stream, .write = write_stream, .message_len_max = message_len_max};
+static uint64_t committed(struct sure_stream *base) {
+  const struct sure_call *call = ((struct handler_stream *)base)->call;
+  struct sure__shard *shard = shard_of(call);
+  pthread_mutex_lock(&shard->lock);
+  uint64_t count = call->stream->ends.in.acked;
+  pthread_mutex_unlock(&shard->lock);
+  return count;
+}
+
+static const struct sure__stream_side handler_side = {.read = read_stream,
+                                                      .write = write_stream,
+                                                      .committed = committed,
+                                                      .message_len_max = message_len_max};
 
 struct sure_stream *sure_call_stream(struct sure_call *call) {
   return call->stream == NULL ? NULL : call->stream->shell;
@@ -101,6 +118,48 @@ enum sure_code sure_stream_check(const struct sure_stream *base) {
   bool is_draining = shard->engine.is_draining;
   pthread_mutex_unlock(&shard->lock);
   return is_over ? code_of(call, SURE__STREAM_OVER) : is_draining ? SURE_UNAVAILABLE : SURE_OK;
+}
+
+/* ---- commits ---- */
+
+/* What the store's verdict is to a handler. */
+static enum sure_code code_of_commit(const struct sure_call *call) {
+  switch (call->op.verdict) {
+  case SURE_STORE_DONE:
+    return SURE_OK;
+  case SURE_STORE_UNRECORDED:
+    return call->op.record.code;
+  case SURE_STORE_TAKEN_OVER:
+    return SURE_ABORTED;
+  case SURE_STORE_FULL:
+    return SURE_RESOURCE_EXHAUSTED;
+  case SURE_STORE_BROKE:
+    return SURE_INTERNAL;
+  default: /* busy; or it has failed, and what is committed only the next claim will know */
+    return SURE_UNAVAILABLE;
+  }
+}
+
+enum sure_code sure_stream_commit(struct sure_stream *base, sure_stream_commit_fn *fn, void *user) {
+  struct handler_stream *stream = (struct handler_stream *)base;
+  struct sure_call *call = stream->call;
+  struct sure__shard *shard = shard_of(call);
+  if (!call->method->plan.advances || sure__callback_is_running()) {
+    return SURE_FAILED_PRECONDITION;
+  }
+  struct sure__commit commit = {.call = call, .fn = fn, .user = user};
+  call->op.run = sure__call_commit_in_store;
+  call->op.run_user = &commit;
+  pthread_mutex_lock(&shard->lock);
+  sure__server_stream_commit(&shard->engine, call);
+  sure__shard_finish(shard);
+  pthread_mutex_lock(&shard->lock);
+  while (call->step == SURE__CALL_ADVANCES) {
+    pthread_cond_wait(&stream->changed, &shard->lock);
+  }
+  enum sure_code code = code_of_commit(call);
+  pthread_mutex_unlock(&shard->lock);
+  return code;
 }
 
 /* ---- steps ---- */

@@ -41,6 +41,9 @@ static void decided(void *user, struct sure_store_op *const *ops, size_t count) 
     case SURE_STORE_INTENT:
     case SURE_STORE_COMPLETE:
     case SURE_STORE_RESOLVE:
+    case SURE_STORE_CLAIM:
+    case SURE_STORE_ADVANCE:
+    case SURE_STORE_CONCLUDE:
       sure__list_append(&calls, &sure__container_of(ops[i], struct sure_call, op)->link);
       break;
     case SURE_STORE_ATTACH:

@@ -161,6 +161,15 @@ static void decide(struct sure__memory *memory, struct sure_store_op *op) {
   case SURE_STORE_RESOLVE:
     sure__memory_resolve(memory, op);
     return;
+  case SURE_STORE_CLAIM:
+    sure__memory_claim(memory, op);
+    return;
+  case SURE_STORE_ADVANCE:
+    sure__memory_advance(memory, op);
+    return;
+  case SURE_STORE_CONCLUDE:
+    sure__memory_conclude(memory, op);
+    return;
   }
   sure__assert(false && "an op of a kind that the contract does not have");
 }

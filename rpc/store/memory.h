@@ -15,6 +15,7 @@ struct sure__memory {
   pthread_mutex_t run_lock; /* handlers of CALL run one after the other, as on a writer */
   struct sure__stored_sessions sessions;
   struct sure__keys keys;
+  uint64_t claim_last; /* no claim has a number twice */
   struct sure__list doubts;
   struct sure__pool pool;
   _Atomic uint64_t clock; /* the highest stamp of a run */
@@ -33,5 +34,17 @@ void sure__memory_intent(struct sure__memory *memory, struct sure_store_op *op);
 void sure__memory_complete(struct sure__memory *memory, struct sure_store_op *op);
 void sure__memory_resolve(struct sure__memory *memory, struct sure_store_op *op);
 void sure__memory_settle(struct sure__memory *memory, struct sure_store_op *op);
+
+/* The same for calls that commit as they go (memory_progress.c). */
+void sure__memory_claim(struct sure__memory *memory, struct sure_store_op *op);
+void sure__memory_advance(struct sure__memory *memory, struct sure_store_op *op);
+void sure__memory_conclude(struct sure__memory *memory, struct sure_store_op *op);
+
+/* What memory_call.c lends: by its number alone, whether a call may run (a verdict, or PENDING);
+ * and what its key says. */
+enum sure_store_verdict sure__memory_admit(const struct sure__stored_session *session,
+                                           struct sure_store_op *op);
+enum sure_store_verdict sure__memory_key_verdict(const struct sure__memory *memory,
+                                                 struct sure_store_op *op);
 
 #endif

@@ -51,10 +51,8 @@ static enum sure_store_verdict replay(struct sure_store_op *op, const struct sur
   return copied ? SURE_STORE_REPLAYED : SURE_STORE_FULL;
 }
 
-/* The answer of what is there already, or PENDING when the call may be claimed. */
-static enum sure_store_verdict look_up(const struct sure__memory *memory,
-                                       const struct sure__stored_session *session,
-                                       struct sure_store_op *op) {
+enum sure_store_verdict sure__memory_admit(const struct sure__stored_session *session,
+                                           struct sure_store_op *op) {
   const struct sure__row *row = sure__row_find(session, op->sequence);
   enum sure_store_verdict verdict = row_verdict(row, &op->fingerprint);
   if (verdict != SURE_STORE_PENDING) {
@@ -66,12 +64,23 @@ static enum sure_store_verdict look_up(const struct sure__memory *memory,
   if (session->fenced && !SURE__MUTANT(LEASE_NOT_CHECKED)) {
     return SURE_STORE_LOST;
   }
-  if (!is_keyed(op)) {
-    return SURE_STORE_PENDING;
-  }
+  return SURE_STORE_PENDING;
+}
+
+enum sure_store_verdict sure__memory_key_verdict(const struct sure__memory *memory,
+                                                 struct sure_store_op *op) {
   const struct sure__key *key = sure__key_find(&memory->keys, op);
-  verdict = key_verdict(key, &op->fingerprint);
+  enum sure_store_verdict verdict = key_verdict(key, &op->fingerprint);
   return verdict == SURE_STORE_REPLAYED ? replay(op, &key->memo) : verdict;
+}
+
+/* The answer of what is there already, or PENDING when the call may be claimed. */
+static enum sure_store_verdict look_up(const struct sure__memory *memory,
+                                       const struct sure__stored_session *session,
+                                       struct sure_store_op *op) {
+  enum sure_store_verdict verdict = sure__memory_admit(session, op);
+  return verdict == SURE_STORE_PENDING && is_keyed(op) ? sure__memory_key_verdict(memory, op)
+                                                       : verdict;
 }
 
 /* Adds the rows of a call, both or none. */

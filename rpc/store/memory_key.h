@@ -8,7 +8,9 @@ struct sure__key {
   struct sure__index_link by_name;
   struct sure__list link;
   enum sure__row_state state;
-  bool in_doubt; /* as the row of its call */
+  bool in_doubt;     /* as the row of its call */
+  uint64_t claim;    /* of a call that commits as it goes; 0: it is not one */
+  uint64_t position; /* what is committed of that */
   uint64_t method;
   struct sure_fingerprint fingerprint;
   struct sure__memo memo;

@@ -113,6 +113,10 @@ static struct sure__kept *take_kept(struct sure__pool *pool, const struct sure_r
   return kept;
 }
 
+struct sure__memo sure__memo_take(struct sure__pool *pool, const struct sure_record *record) {
+  return (struct sure__memo){record->code, record->reason, take_kept(pool, record)};
+}
+
 void sure__kept_unref(struct sure__pool *pool, struct sure__kept *kept) {
   if (kept != NULL && --kept->ref_count == 0) {
     sure__pool_give(pool, kept, kept_size(kept->message_len, kept->metadata_len, kept->reply_len));
@@ -247,7 +251,7 @@ void sure__row_record(struct sure__stored_session *session, struct sure__pool *p
   sure__assert(row->state == SURE__ROW_INTENT && "only an intent becomes a record");
   sure__pool_unreserve(pool, SURE__RECORD_RESERVED_LEN);
   row->state = SURE__ROW_RECORD;
-  row->memo = (struct sure__memo){record->code, record->reason, take_kept(pool, record)};
+  row->memo = sure__memo_take(pool, record);
   session->intent_count--;
 }
 

@@ -107,6 +107,8 @@ void sure__rows_release_acked(struct sure__stored_session *session, struct sure_
 void sure__rows_release(struct sure__stored_session *session, struct sure__pool *pool,
                         struct sure_range span);
 
+/* What is remembered of a record: all of it, or without its text and reply if there is no room. */
+struct sure__memo sure__memo_take(struct sure__pool *pool, const struct sure_record *record);
 void sure__kept_unref(struct sure__pool *pool, struct sure__kept *kept);
 
 #endif

@@ -50,6 +50,12 @@ static bool decide(struct sure__sqlite *store, struct sure_store_op *op) {
     return sure__sqlite_doubts(store, op);
   case SURE_STORE_RESOLVE:
     return sure__sqlite_resolve(store, op);
+  case SURE_STORE_CLAIM:
+    return sure__sqlite_claim(store, op);
+  case SURE_STORE_ADVANCE:
+    return sure__sqlite_advance(store, op);
+  case SURE_STORE_CONCLUDE:
+    return sure__sqlite_conclude(store, op);
   }
   sure__assert(false && "an op of a kind that the contract does not have");
   return false;
@@ -136,7 +142,7 @@ static bool write_clock(struct sure__sqlite *store) {
 
 /* A run raises it, in a transaction or outside; other ops only hear of it. */
 static bool decide_in_time(struct sure__sqlite *store, struct sure_store_op *op) {
-  if (op->kind != SURE_STORE_COMPLETE) {
+  if (op->kind != SURE_STORE_COMPLETE && op->kind != SURE_STORE_CONCLUDE) {
     op->clock = store->clock;
   }
   bool ok = decide(store, op);
@@ -240,7 +246,8 @@ static enum sure_store_verdict blame(const struct sure__sqlite *store,
   case SQLITE_BUSY:
     return SURE_STORE_BUSY;
   case SQLITE_CONSTRAINT: /* of the application's tables, found at COMMIT */
-    return op->kind == SURE_STORE_CALL ? SURE_STORE_BROKE : SURE_STORE_FAILED;
+    return op->kind == SURE_STORE_CALL || op->kind == SURE_STORE_ADVANCE ? SURE_STORE_BROKE
+                                                                         : SURE_STORE_FAILED;
   default:
     return store->handler_left ? SURE_STORE_BROKE : SURE_STORE_FAILED;
   }

@@ -71,9 +71,8 @@ bool sure__sqlite_find_call(struct sure__sqlite *store, struct sure_store_op *op
   return find(store, statement, op, fingerprint, SURE_STORE_CALL_REUSED, out_verdict);
 }
 
-/* Binds the three columns that name a key, from `index` on. */
-static void bind_key(struct sure__sqlite *store, sqlite3_stmt *statement, int index,
-                     const struct sure_store_op *op) {
+void sure__sqlite_bind_key(struct sure__sqlite *store, sqlite3_stmt *statement, int index,
+                           const struct sure_store_op *op) {
   sure__sqlite_bind_bytes(store, statement, index, op->principal);
   sure__sqlite_bind_int(store, statement, index + 1, (int64_t)op->method);
   sure__sqlite_bind_bytes(store, statement, index + 2, op->key);
@@ -83,7 +82,7 @@ bool sure__sqlite_find_key(struct sure__sqlite *store, struct sure_store_op *op,
                            const struct sure_fingerprint *fingerprint,
                            enum sure_store_verdict *out_verdict) {
   sqlite3_stmt *statement = sure__sqlite_use(store, SURE__SQL_KEY_FIND);
-  bind_key(store, statement, 1, op);
+  sure__sqlite_bind_key(store, statement, 1, op);
   return find(store, statement, op, fingerprint, SURE_STORE_KEY_REUSED, out_verdict);
 }
 
@@ -127,7 +126,7 @@ static bool write_key(struct sure__sqlite *store, enum sure__sqlite_statement wh
   sqlite3_stmt *statement = sure__sqlite_use(store, which);
   uint8_t fingerprint[FINGERPRINT_LEN];
   bind_row(store, statement, op, state, fingerprint);
-  bind_key(store, statement, ROW_COLUMNS + 1, op);
+  sure__sqlite_bind_key(store, statement, ROW_COLUMNS + 1, op);
   sure__sqlite_bind_int(store, statement, ROW_COLUMNS + 4, sure__sqlite_now_ms());
   return sure__sqlite_run(store, statement);
 }
@@ -177,7 +176,7 @@ bool sure__sqlite_complete_key(struct sure__sqlite *store, const struct sure_sto
     ok = write_key(store, SURE__SQL_KEY_RECORD, op, SURE__ROW_RECORD);
   } else {
     sqlite3_stmt *statement = sure__sqlite_use(store, SURE__SQL_KEY_WITHDRAW);
-    bind_key(store, statement, 1, op);
+    sure__sqlite_bind_key(store, statement, 1, op);
     sure__sqlite_bind_int(store, statement, 4, store->epoch);
     ok = sure__sqlite_run(store, statement);
   }
@@ -196,7 +195,7 @@ bool sure__sqlite_hand_over(struct sure__sqlite *store, const struct sure_store_
     return store->error == SQLITE_OK;
   }
   sqlite3_stmt *key = sure__sqlite_use(store, SURE__SQL_KEY_HAND_OVER);
-  bind_key(store, key, 1, op);
+  sure__sqlite_bind_key(store, key, 1, op);
   sure__sqlite_bind_int(store, key, 4, from);
   sure__sqlite_bind_int(store, key, 5, to);
   return sure__sqlite_run(store, key);

@@ -10,9 +10,8 @@ static bool is_keyed(const struct sure_store_op *op) {
   return op->key.len > 0;
 }
 
-/* Sets the verdict that ends the op, or PENDING when it may run. */
-static bool admit(struct sure__sqlite *store, struct sure_store_op *op,
-                  struct sure__sqlite_session **out_session) {
+bool sure__sqlite_admit(struct sure__sqlite *store, struct sure_store_op *op,
+                        struct sure__sqlite_session **out_session) {
   struct sure__sqlite_session *session;
   if (!sure__sqlite_session(store, op, &session)) {
     return false;
@@ -34,13 +33,24 @@ static bool admit(struct sure__sqlite *store, struct sure_store_op *op,
   }
   if (session->fenced && !SURE__MUTANT(SESSION_VALIDATED_BEFORE_CLAIM)) {
     op->verdict = SURE_STORE_LOST;
+  }
+  return true;
+}
+
+/* Sets the verdict that ends the op, or PENDING when it may run. */
+static bool admit(struct sure__sqlite *store, struct sure_store_op *op,
+                  struct sure__sqlite_session **out_session) {
+  if (!sure__sqlite_admit(store, op, out_session)) {
+    return false;
+  }
+  if (op->verdict != SURE_STORE_PENDING) {
     return true;
   }
   if (is_keyed(op) && !sure__sqlite_find_key(store, op, &op->fingerprint, &op->verdict)) {
     return false;
   }
   if (op->verdict == SURE_STORE_PENDING &&
-      session->row_count >= store->options.session_records_max) {
+      (*out_session)->row_count >= store->options.session_records_max) {
     op->verdict = SURE_STORE_FULL;
   }
   return true;
@@ -52,9 +62,8 @@ static bool insert(struct sure__sqlite *store, struct sure_store_op *op,
          (!is_keyed(op) || sure__sqlite_insert_key(store, op, state));
 }
 
-/* Runs the handler. False: the transaction is over, or our own statement failed. */
-static bool run(struct sure__sqlite *store, struct sure_store_op *op, bool *out_keep,
-                bool *out_spoilt) {
+bool sure__sqlite_run_handler(struct sure__sqlite *store, struct sure_store_op *op, bool *out_keep,
+                              bool *out_spoilt) {
   sure__assert(sure__sqlite_inspect(store->database) == SURE__SQLITE_INTACT &&
                "whoever spoilt it was rolled back");
   op->record = (struct sure_record){0};
@@ -87,7 +96,8 @@ bool sure__sqlite_call(struct sure__sqlite *store, struct sure_store_op *op) {
   }
   bool keep;
   bool spoilt;
-  if (!sure__sqlite_run_plain(store, SURE__SQL_SAVEPOINT) || !run(store, op, &keep, &spoilt)) {
+  if (!sure__sqlite_run_plain(store, SURE__SQL_SAVEPOINT) ||
+      !sure__sqlite_run_handler(store, op, &keep, &spoilt)) {
     return false;
   }
   bool applied = op->record.code == SURE_OK && !spoilt;

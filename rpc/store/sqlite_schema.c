@@ -6,7 +6,8 @@
  *     sure_sessions  a small integer stands for the 16 byte id in sure_calls
  *     sure_calls     one row for each call that is not acknowledged (S6); method and key are those
  *                    of an intent, by which it can be resolved (S15)
- *     sure_keys      in the order of their making, so that the oldest expire first (S13) */
+ *     sure_keys      in the order of their making, so that the oldest expire first (S13); those
+ *                    with a claim are of calls that commit as they go, and how far they are */
 #include "rpc/store/sqlite_store.h"
 
 #include <string.h>
@@ -14,7 +15,8 @@
 
 static const char tables[] =
     "CREATE TABLE sure_meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
-    "INSERT INTO sure_meta VALUES ('server_epoch', 0), ('clock_last', 0), ('session_count', 0);"
+    "INSERT INTO sure_meta VALUES ('server_epoch', 0), ('clock_last', 0), ('session_count', 0),"
+    " ('claim_last', 0);"
     "CREATE TABLE sure_owners (epoch INTEGER PRIMARY KEY, batch INTEGER NOT NULL);"
     "CREATE TABLE sure_sessions ("
     " handle INTEGER PRIMARY KEY,"
@@ -56,6 +58,8 @@ static const char tables[] =
     " reply BLOB NOT NULL,"
     " metadata BLOB NOT NULL DEFAULT x'',"
     " stamp_ms INTEGER NOT NULL,"
+    " claim INTEGER NOT NULL DEFAULT 0,"
+    " position INTEGER NOT NULL DEFAULT 0,"
     " UNIQUE (principal, method, key));";
 
 int64_t sure__sqlite_ask(sqlite3 *database, const char *sql, int64_t otherwise) {
@@ -145,6 +149,11 @@ static const char *const upgrades[] = {
     "ALTER TABLE sure_calls ADD COLUMN key BLOB NOT NULL DEFAULT x'';"
     "CREATE INDEX sure_calls_owned ON sure_calls (owner) WHERE state = 1;"
     "UPDATE sure_meta SET value = 4 WHERE name = 'schema_version';",
+    /* 5: calls that commit as they go */
+    "ALTER TABLE sure_keys ADD COLUMN claim INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sure_keys ADD COLUMN position INTEGER NOT NULL DEFAULT 0;"
+    "INSERT INTO sure_meta VALUES ('claim_last', 0);"
+    "UPDATE sure_meta SET value = 5 WHERE name = 'schema_version';",
 };
 
 static enum sure_code upgrade(sqlite3 *database, const char **out_message) {

@@ -41,9 +41,10 @@ bool sure__sqlite_settle(struct sure__sqlite *store, struct sure_store_op *op) {
   enum sure_store_verdict call;
   enum sure_store_verdict key = SURE_STORE_PENDING;
   bool keyed = op->key.len > 0;
-  /* The key last: its record, if there is one, is the answer. */
+  /* What is found last is the answer: the call's own record, or else that of the key. */
   if (!find_call(store, op, &session, &call) ||
-      (keyed && !sure__sqlite_find_key(store, op, sure__settle_fingerprint(op), &key))) {
+      (keyed && call != SURE_STORE_REPLAYED &&
+       !sure__sqlite_find_key(store, op, sure__settle_fingerprint(op), &key))) {
     return false;
   }
   struct sure__settlement settlement = sure__settle(call, keyed, key);

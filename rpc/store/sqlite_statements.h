@@ -66,7 +66,17 @@ X(KEY_WITHDRAW, "DELETE FROM sure_keys WHERE principal = ?1 AND method = ?2 AND 
                 " AND state = 1 AND owner = ?4")
 X(KEY_HAND_OVER, "UPDATE sure_keys SET owner = ?5 WHERE principal = ?1 AND method = ?2"
                  " AND key = ?3 AND state = 1 AND owner = ?4")
+X(CLAIM_NEXT, "UPDATE sure_meta SET value = value + 1 WHERE name = 'claim_last' RETURNING value")
+X(KEY_BEGIN, "UPDATE sure_keys SET claim = ?4 WHERE principal = ?1 AND method = ?2 AND key = ?3")
+X(KEY_TAKE_OVER, "UPDATE sure_keys SET claim = ?4, owner = ?5 WHERE principal = ?1 AND method = ?2"
+                 " AND key = ?3 AND state = 1 AND claim > 0 RETURNING position")
+X(KEY_ADVANCE, "UPDATE sure_keys SET position = ?5, stamp_ms = ?6 WHERE principal = ?1"
+               " AND method = ?2 AND key = ?3 AND state = 1 AND claim = ?4 AND claim > 0")
+X(KEY_LEAVE, "UPDATE sure_keys SET owner = ?5 WHERE principal = ?1 AND method = ?2 AND key = ?3"
+             " AND state = 1 AND claim = ?4 AND claim > 0")
+X(KEY_EMPTY, "DELETE FROM sure_keys WHERE principal = ?1 AND method = ?2 AND key = ?3"
+             " AND state = 1 AND claim = ?4 AND position = 0")
 X(KEYS_EXPIRE, "DELETE FROM sure_keys WHERE number IN (SELECT number FROM sure_keys"
-               " ORDER BY number LIMIT ?2) AND stamp_ms < ?1 AND state <> 1")
+               " ORDER BY number LIMIT ?2) AND stamp_ms < ?1 AND (state <> 1 OR claim > 0)")
 
 #undef X

@@ -8,6 +8,7 @@
  *     sqlite_row        rows of calls and keys
  *     sqlite_guard      what handlers may not do (S21)
  *     sqlite_run        ops that run a call: CALL, INTENT, COMPLETE
+ *     sqlite_progress   CLAIM, ADVANCE, CONCLUDE: calls that commit as they go
  *     sqlite_settle     SETTLE
  *     sqlite_owner      who owns an intent, and whether he is alive (S15)
  *     sqlite_doubt      DOUBTS and RESOLVE, for intents whose owner is not
@@ -134,7 +135,7 @@ void sure__sqlite_log(const struct sure__sqlite *store, enum sure_log_level leve
 /* What a copy for replicas has instead, so that no server takes it for the store itself, which has
  * records that are not in it. */
 #define SURE__SQLITE_COPY_APPLICATION_ID 0x53757263 /* "Surc" */
-#define SURE__SQLITE_SCHEMA_VERSION      4
+#define SURE__SQLITE_SCHEMA_VERSION      5
 /* Inside a transaction: makes the tables if the database is empty. Refuses another program's
  * database or a newer schema with a static `*out_message`. */
 enum sure_code sure__sqlite_schema_ensure(sqlite3 *database, bool *out_is_new,
@@ -201,6 +202,9 @@ bool sure__sqlite_find_call(struct sure__sqlite *store, struct sure_store_op *op
 bool sure__sqlite_find_key(struct sure__sqlite *store, struct sure_store_op *op,
                            const struct sure_fingerprint *fingerprint,
                            enum sure_store_verdict *out_verdict);
+/* Binds the three columns that name a key, from `index` on. */
+void sure__sqlite_bind_key(struct sure__sqlite *store, sqlite3_stmt *statement, int index,
+                           const struct sure_store_op *op);
 /* Writes op->record, or an intent or tombstone without one. */
 bool sure__sqlite_insert_call(struct sure__sqlite *store, const struct sure_store_op *op,
                               struct sure__sqlite_session *session, enum sure__row_state state);
@@ -226,10 +230,25 @@ int sure__sqlite_guard_install(sqlite3 *database, enum sure__sqlite_guard *guard
 /* What a handler made of the transaction. Resets statements that it left busy. */
 enum sure__sqlite_state sure__sqlite_inspect(sqlite3 *database);
 
-/* sqlite_run, sqlite_settle */
+/* sqlite_run */
 bool sure__sqlite_call(struct sure__sqlite *store, struct sure_store_op *op);
 bool sure__sqlite_intent(struct sure__sqlite *store, struct sure_store_op *op);
 bool sure__sqlite_complete(struct sure__sqlite *store, struct sure_store_op *op);
+/* By its number alone: sets the verdict that ends the op, or PENDING when it may run. */
+bool sure__sqlite_admit(struct sure__sqlite *store, struct sure_store_op *op,
+                        struct sure__sqlite_session **out_session);
+/* Runs op->run, in a savepoint. False: the transaction is over, or our own statement failed.
+ * `*out_keep`: a status that is not OK is to be recorded. `*out_spoilt`: only a rollback to the
+ * savepoint mends what it did. */
+bool sure__sqlite_run_handler(struct sure__sqlite *store, struct sure_store_op *op, bool *out_keep,
+                              bool *out_spoilt);
+
+/* sqlite_progress */
+bool sure__sqlite_claim(struct sure__sqlite *store, struct sure_store_op *op);
+bool sure__sqlite_advance(struct sure__sqlite *store, struct sure_store_op *op);
+bool sure__sqlite_conclude(struct sure__sqlite *store, struct sure_store_op *op);
+
+/* sqlite_settle */
 bool sure__sqlite_settle(struct sure__sqlite *store, struct sure_store_op *op);
 
 /* sqlite_owner */

@@ -328,6 +328,9 @@ static void tables_of_the_first_version_are_brought_up_to_date_with_what_is_in_t
                        "ALTER TABLE sure_calls DROP COLUMN key;"
                        "ALTER TABLE sure_calls DROP COLUMN metadata;"
                        "ALTER TABLE sure_keys DROP COLUMN metadata;"
+                       "ALTER TABLE sure_keys DROP COLUMN claim;"
+                       "ALTER TABLE sure_keys DROP COLUMN position;"
+                       "DELETE FROM sure_meta WHERE name = 'claim_last';"
                        "UPDATE sure_meta SET value = 1 WHERE name = 'schema_version'");
   for (int i = 0; i < 2; i++) {
     world_reopen(world);

@@ -434,7 +434,7 @@ static void start(struct script *script) {
     sure__client_recycle(&world.client, call);
     return;
   }
-  call->key_is_derived = call->key.len > 0;
+  call->key_is_beside = call->key.len > 0;
   world.calls[number] = (struct known_call){
       .call = call, .method = call->method, .key = {numbers[number], call->key.len}};
   world.call_count++;

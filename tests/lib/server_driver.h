@@ -75,8 +75,8 @@ struct driver {
   struct sure__list held_tasks;
   unsigned client_count;
   /* What the store answers to ops of a kind instead of deciding; PENDING: it decides. */
-  enum sure_store_verdict script[SURE_STORE_RESOLVE + 1];
-  unsigned asked[SURE_STORE_RESOLVE + 1]; /* ops of each kind that were submitted */
+  enum sure_store_verdict script[SURE_STORE_CONCLUDE + 1];
+  unsigned asked[SURE_STORE_CONCLUDE + 1]; /* ops of each kind that were submitted */
   /* The n-th op from now on, 1 for the next, gets this verdict instead, once: in place of being
    * decided, or after it was. 0: none does. */
   unsigned fault_in;

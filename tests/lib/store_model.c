@@ -27,7 +27,7 @@ static struct model_row *find_call(struct model *model, const struct model_sessi
   return NULL;
 }
 
-static struct model_row *find_key(struct model *model, const struct sure_store_op *op) {
+struct model_row *model_find_key(struct model *model, const struct sure_store_op *op) {
   for (size_t i = 0; i < model->row_count; i++) {
     struct model_row *row = &model->rows[i];
     if (!row->is_gone && row->is_key && op->key.len > 0 && row->key == op->key.data[0]) {
@@ -184,8 +184,8 @@ static struct model_answer replay(const struct model_row *row) {
       .verdict = SURE_STORE_REPLAYED, .has_record = true, .code = row->code, .reply = row->reply};
 }
 
-/* What stands in the way of a run; PENDING: nothing. */
-static struct model_answer look(struct model *model, const struct sure_store_op *op) {
+/* The same, of the call's number alone. */
+static struct model_answer look_by_number(struct model *model, const struct sure_store_op *op) {
   struct model_session *session = find_session(model, op);
   if (session == NULL) {
     return just(SURE_STORE_LOST);
@@ -203,10 +203,11 @@ static struct model_answer look(struct model *model, const struct sure_store_op 
   if (session->is_acked[op->sequence]) {
     return just(SURE_STORE_STALE);
   }
-  if (session->is_fenced) {
-    return just(SURE_STORE_LOST);
-  }
-  const struct model_row *key = find_key(model, op);
+  return just(session->is_fenced ? SURE_STORE_LOST : SURE_STORE_PENDING);
+}
+
+static struct model_answer look_by_key(struct model *model, const struct sure_store_op *op) {
+  const struct model_row *key = model_find_key(model, op);
   if (key != NULL && key->state == MODEL_TOMBSTONE) {
     return just(SURE_STORE_TOMBSTONE);
   }
@@ -216,7 +217,19 @@ static struct model_answer look(struct model *model, const struct sure_store_op 
   if (key != NULL) {
     return is_same(key->fingerprint, op->fingerprint) ? replay(key) : just(SURE_STORE_KEY_REUSED);
   }
-  bool has_room = count_calls(model, session, false) < model->session_records_max;
+  return just(SURE_STORE_PENDING);
+}
+
+/* What stands in the way of a run; PENDING: nothing. */
+static struct model_answer look(struct model *model, const struct sure_store_op *op) {
+  struct model_answer answer = look_by_number(model, op);
+  if (answer.verdict == SURE_STORE_PENDING) {
+    answer = look_by_key(model, op);
+  }
+  if (answer.verdict != SURE_STORE_PENDING) {
+    return answer;
+  }
+  bool has_room = count_calls(model, find_session(model, op), false) < model->session_records_max;
   return just(has_room ? SURE_STORE_PENDING : SURE_STORE_FULL);
 }
 
@@ -238,7 +251,7 @@ static void end(struct model *model, const struct sure_store_op *op, bool is_kep
                 enum sure_code code, uint64_t reply) {
   const struct model_session *session = find_session(model, op);
   struct model_row *row = find_call(model, session, op->sequence);
-  struct model_row *key = find_key(model, op);
+  struct model_row *key = model_find_key(model, op);
   if (key != NULL && key->state == MODEL_INTENT) {
     key->is_gone = !is_kept;
     record(key, code, reply);
@@ -287,11 +300,64 @@ static struct model_answer complete(struct model *model, const struct sure_store
     end(model, op, op->record_wanted, op->record.code, 0);
     return just(SURE_STORE_DONE);
   }
-  struct model_row *key = find_key(model, op);
+  struct model_row *key = model_find_key(model, op);
   if (key != NULL && key->state == MODEL_INTENT) {
     key->in_doubt = true;
   }
   row->in_doubt = true;
+  return just(SURE_STORE_DONE);
+}
+
+/* ---- calls that commit as they go ---- */
+
+static bool is_claimed(const struct model_row *key) {
+  return key != NULL && key->state == MODEL_INTENT && key->claim > 0;
+}
+
+static struct model_answer take_claim(struct model *model, const struct sure_store_op *op) {
+  struct model_answer answer = look_by_number(model, op);
+  if (answer.verdict != SURE_STORE_PENDING) {
+    return answer;
+  }
+  if (!is_claimed(model_find_key(model, op))) {
+    answer = look_by_key(model, op);
+    if (answer.verdict != SURE_STORE_PENDING) {
+      return answer;
+    }
+    add_key(model, op, MODEL_INTENT);
+  }
+  struct model_row *key = model_find_key(model, op);
+  key->owner = model->opening;
+  key->in_doubt = false;
+  key->claim = UINT64_MAX; /* whoever has asked the store puts its number here */
+  return (struct model_answer){.verdict = SURE_STORE_GRANTED, .position = key->position};
+}
+
+static struct model_answer advance(struct model *model, const struct sure_store_op *op,
+                                   const struct model_run *run) {
+  struct model_row *key = model_find_key(model, op);
+  if (!is_claimed(key) || key->claim != op->claim) {
+    return just(SURE_STORE_TAKEN_OVER);
+  }
+  bool is_done = run->code == SURE_OK;
+  key->position = is_done ? op->position : key->position;
+  return (struct model_answer){.verdict = is_done ? SURE_STORE_DONE : SURE_STORE_UNRECORDED,
+                               .has_record = true,
+                               .code = run->code,
+                               .reply = ++model->run_count};
+}
+
+static struct model_answer conclude(struct model *model, const struct sure_store_op *op) {
+  struct model_row *key = model_find_key(model, op);
+  if (!is_claimed(key) || key->claim != op->claim) {
+    return just(SURE_STORE_TAKEN_OVER);
+  }
+  if (op->record_wanted) {
+    record(key, op->record.code, 0);
+  } else {
+    key->is_gone = key->position == 0;
+    key->in_doubt = true;
+  }
   return just(SURE_STORE_DONE);
 }
 
@@ -318,7 +384,7 @@ static struct model_answer resolve(struct model *model, const struct sure_store_
     end(model, op, true, op->record.code, 0);
     return just(SURE_STORE_DONE);
   }
-  struct model_row *key = find_key(model, op);
+  struct model_row *key = model_find_key(model, op);
   if (key != NULL && key->state == MODEL_INTENT) {
     key->state = MODEL_TOMBSTONE;
   }
@@ -346,7 +412,7 @@ static struct model_answer bury(struct model *model, const struct sure_store_op 
 static struct model_answer settle(struct model *model, const struct sure_store_op *op) {
   const struct model_session *session = op->sequence == 0 ? NULL : find_session(model, op);
   const struct model_row *row = session == NULL ? NULL : find_call(model, session, op->sequence);
-  const struct model_row *key = find_key(model, op);
+  const struct model_row *key = model_find_key(model, op);
   bool has_print = op->fingerprint.low != 0 || op->fingerprint.high != 0;
   bool is_other = key != NULL && key->state == MODEL_RECORD && has_print &&
                   !is_same(key->fingerprint, op->fingerprint);
@@ -408,6 +474,12 @@ struct model_answer model_decide(struct model *model, const struct sure_store_op
     return doubts(model, op);
   case SURE_STORE_RESOLVE:
     return resolve(model, op);
+  case SURE_STORE_CLAIM:
+    return take_claim(model, op);
+  case SURE_STORE_ADVANCE:
+    return advance(model, op, run);
+  case SURE_STORE_CONCLUDE:
+    return conclude(model, op);
   }
   abort();
 }

@@ -21,6 +21,8 @@ struct model_row {
   enum model_state state;
   unsigned owner; /* who has written it: which opening of the store */
   bool in_doubt;  /* an intent whose owner has given it up */
+  uint64_t claim; /* of a key whose call commits as it goes: as the store numbers them; 0: none */
+  uint64_t position;
   struct sure_fingerprint fingerprint;
   enum sure_code code;
   uint64_t reply; /* which run has made it */
@@ -45,7 +47,7 @@ struct model {
   size_t row_count;
 };
 
-/* What the handler of a CALL does. */
+/* What the handler of a CALL, or an ADVANCE, does. */
 struct model_run {
   enum sure_code code;
   bool is_kept; /* if the code is not SURE_OK */
@@ -58,10 +60,13 @@ struct model_answer {
   enum sure_code code;
   uint64_t reply;     /* with REPLAYED: which run has made it, from 1 */
   size_t doubt_count; /* of DOUBTS */
+  uint64_t position;  /* of CLAIM, if it is GRANTED */
 };
 
 struct model_answer model_decide(struct model *model, const struct sure_store_op *op,
                                  const struct model_run *run);
+/* The key of `op`; NULL: nobody has used it. */
+struct model_row *model_find_key(struct model *model, const struct sure_store_op *op);
 /* The process has died, and another has opened the store. */
 void model_reopen(struct model *model);
 

@@ -53,11 +53,13 @@ static uint64_t reply_of(const struct sure_record *record) {
 
 static bool compare(struct store_script *script, const struct sure_store_op *op,
                     const struct model_answer *expected) {
-  bool is_same =
-      op->verdict == expected->verdict &&
-      (!expected->has_record ||
-       (op->record.code == expected->code && reply_of(&op->record) == expected->reply)) &&
-      op->doubt_count == expected->doubt_count && script->run_count == script->model.run_count;
+  bool is_same = op->verdict == expected->verdict &&
+                 (!expected->has_record || (op->record.code == expected->code &&
+                                            reply_of(&op->record) == expected->reply)) &&
+                 op->doubt_count == expected->doubt_count &&
+                 (op->verdict != SURE_STORE_GRANTED || op->kind != SURE_STORE_CLAIM ||
+                  op->position == expected->position) &&
+                 script->run_count == script->model.run_count;
   if (!is_same) {
     snprintf(script->problem, sizeof script->problem,
              "op %d on session %u, number %llu, key %u: verdict %d (code %d, reply %llu) and %llu "
@@ -87,6 +89,24 @@ static void fill_call(struct store_script *script, struct sure_store_op *op, uin
   op->run_user = script;
 }
 
+static uint64_t *claims_of(struct store_script *script, const struct sure_store_op *op) {
+  return script->claims[op->key.data[0] == key_bytes[0]];
+}
+
+/* Mostly it has the last claim; or the one before. */
+static void fill_claim(struct store_script *script, struct sure_store_op *op, uint8_t choice) {
+  const struct model_row *key = model_find_key(&script->model, op);
+  op->claim = claims_of(script, op)[choice % 5 == 0];
+  op->position = (key == NULL ? 0 : key->position) + choice / 16;
+}
+
+static void note_claim(struct store_script *script, const struct sure_store_op *op) {
+  uint64_t *claims = claims_of(script, op);
+  claims[1] = claims[0];
+  claims[0] = op->claim;
+  model_find_key(&script->model, op)->claim = op->claim;
+}
+
 static void fill(struct store_script *script, struct sure_store_op *op, struct sure_range *ranges) {
   uint8_t choice = take(script);
   uint64_t number = 1 + choice % NUMBERS;
@@ -103,6 +123,15 @@ static void fill(struct store_script *script, struct sure_store_op *op, struct s
     op->in_doubt = op->kind == SURE_STORE_COMPLETE && choice / 8 % 2 == 0;
     fill_call(script, op, take(script));
     op->record.code = script->next_run.code; /* what COMPLETE keeps */
+    break;
+  case SURE_STORE_CLAIM:
+  case SURE_STORE_ADVANCE:
+  case SURE_STORE_CONCLUDE:
+    op->sequence = number;
+    op->record_wanted = choice < 0x60;
+    fill_call(script, op, take(script) | 1 << 6); /* these have a key */
+    op->record.code = script->next_run.code;
+    fill_claim(script, op, choice);
     break;
   case SURE_STORE_ACK:
     op->watermark = 1 + choice % 4;
@@ -167,10 +196,11 @@ bool store_script_step(struct store_script *script) {
   }
   uint8_t choice = take(script);
   static const enum sure_store_op_kind kinds[] = {
-      SURE_STORE_CALL,   SURE_STORE_CALL,     SURE_STORE_CALL,   SURE_STORE_INTENT,
-      SURE_STORE_INTENT, SURE_STORE_COMPLETE, SURE_STORE_ACK,    SURE_STORE_SETTLE,
-      SURE_STORE_SETTLE, SURE_STORE_ATTACH,   SURE_STORE_CLOSE,  SURE_STORE_RENEW,
-      SURE_STORE_SWEEP,  SURE_STORE_DOUBTS,   SURE_STORE_RESOLVE};
+      SURE_STORE_CALL,   SURE_STORE_CALL,     SURE_STORE_CALL,    SURE_STORE_INTENT,
+      SURE_STORE_INTENT, SURE_STORE_COMPLETE, SURE_STORE_ACK,     SURE_STORE_SETTLE,
+      SURE_STORE_SETTLE, SURE_STORE_ATTACH,   SURE_STORE_CLOSE,   SURE_STORE_RENEW,
+      SURE_STORE_SWEEP,  SURE_STORE_DOUBTS,   SURE_STORE_RESOLVE, SURE_STORE_CLAIM,
+      SURE_STORE_CLAIM,  SURE_STORE_ADVANCE,  SURE_STORE_ADVANCE, SURE_STORE_CONCLUDE};
   enum { KINDS = sizeof kinds / sizeof *kinds };
   if (choice % (KINDS + 1) == KINDS) {
     return reopen(script);
@@ -192,5 +222,9 @@ bool store_script_step(struct store_script *script) {
     snprintf(script->problem, sizeof script->problem, "an op was not decided");
     return false;
   }
-  return compare(script, &op, &expected);
+  bool is_right = compare(script, &op, &expected);
+  if (is_right && op.kind == SURE_STORE_CLAIM && op.verdict == SURE_STORE_GRANTED) {
+    note_claim(script, &op);
+  }
+  return is_right;
 }

@@ -10,6 +10,7 @@ enum { SCRIPT_RECORDS_MAX = 5 }; /* of a session; the store must have the same l
 struct store_script {
   struct sure_store *store;
   struct model model;
+  uint64_t claims[2][2]; /* of each key, the last one and the one before */
   const uint8_t *data;
   size_t len;
   int64_t now_ms;

@@ -280,6 +280,9 @@ static bool is_of(const struct sure_store_op *op, const struct sure__server *eng
   case SURE_STORE_INTENT:
   case SURE_STORE_COMPLETE:
   case SURE_STORE_RESOLVE:
+  case SURE_STORE_CLAIM:
+  case SURE_STORE_ADVANCE:
+  case SURE_STORE_CONCLUDE:
     return sure__container_of(op, struct sure_call, op)->server == engine;
   case SURE_STORE_ATTACH:
   case SURE_STORE_ACK:

@@ -393,6 +393,90 @@ static void an_end_that_is_said_again_is_no_message(void **state) {
   assert_non_null(sure__inflow_take(&in, &part, &is_short));
 }
 
+/* ---- a receiver that had the beginning from another sender ---- */
+
+static void begin_receiver_at(uint64_t index) {
+  sure__inflow_begin_at(&in, index);
+  sure__outflow_stop(&out);
+  tell();
+}
+
+static void what_the_receiver_has_already_is_dropped_before_and_after_it_is_told(void **state) {
+  (void)state;
+  add(10, 1);
+  add(10, 2);
+  begin_receiver_at(5);
+  assert_int_equal(0, carry(100));
+  assert_int_equal(4, sure__outflow_acked(&out));
+  add(10, 3);
+  add(10, 4);
+  assert_int_equal(0, carry(100));
+  assert_int_equal(0, out.held_len);
+  add(10, 5);
+  assert_int_equal(10, carry(100));
+  expect_message(10, 5);
+  sure__inflow_ack(&in, 5);
+  tell();
+  assert_int_equal(5, sure__outflow_acked(&out));
+}
+
+static void what_is_written_beyond_that_is_sent_from_there(void **state) {
+  (void)state;
+  for (uint8_t fill = 1; fill <= 6; fill++) {
+    add(10, fill);
+  }
+  begin_receiver_at(4);
+  assert_int_equal(30, carry(100));
+  for (uint8_t fill = 4; fill <= 6; fill++) {
+    expect_message(10, fill);
+  }
+}
+
+static void a_receiver_that_is_ahead_may_be_left_and_come_back_to(void **state) {
+  (void)state;
+  begin_receiver_at(4);
+  add(10, 1);
+  sure__outflow_stop(&out);
+  tell();
+  tell(); /* and say so twice */
+  add(10, 2);
+  add(10, 3);
+  add(10, 4);
+  assert_int_equal(10, carry(100));
+  sure__outflow_stop(&out);
+  tell();
+  add(10, 5);
+  sure__outflow_end(&out);
+  carry(100);
+  expect_message(10, 4);
+  expect_message(10, 5);
+  assert_true(sure__inflow_is_over(&in));
+}
+
+static void who_has_less_than_the_receiver_sends_no_end(void **state) {
+  (void)state;
+  add(10, 1);
+  sure__outflow_end(&out);
+  begin_receiver_at(4);
+  struct sure__part part;
+  assert_true(sure__outflow_falls_short(&out));
+  assert_false(sure__outflow_part(&out, 100, &part));
+}
+
+/* It must have had them all for good, and have said so at the beginning. */
+static void only_who_has_all_before_may_be_ahead(void **state) {
+  (void)state;
+  add(10, 1);
+  struct sure__window ahead = {.index = 5, .acked = 4, .credit = WINDOW};
+  assert_non_null(sure__outflow_take(&out, &ahead)); /* in the middle of a connection */
+  sure__outflow_stop(&out);
+  struct sure__window partly = {.index = 5, .acked = 3, .credit = WINDOW};
+  assert_non_null(sure__outflow_take(&out, &partly));
+  struct sure__window inside = {.index = 5, .offset = 3, .acked = 4, .credit = WINDOW};
+  assert_non_null(sure__outflow_take(&out, &inside));
+  assert_null(sure__outflow_take(&out, &ahead));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(messages_arrive_whole_in_order_and_then_the_end),
@@ -411,6 +495,11 @@ int main(void) {
       TEST(a_receiver_that_begins_anew_gets_what_was_not_acknowledged),
       TEST(a_receiver_that_had_more_than_the_one_before_goes_on_where_it_stands),
       TEST(an_end_that_is_said_again_is_no_message),
+      TEST(what_the_receiver_has_already_is_dropped_before_and_after_it_is_told),
+      TEST(what_is_written_beyond_that_is_sent_from_there),
+      TEST(a_receiver_that_is_ahead_may_be_left_and_come_back_to),
+      TEST(who_has_less_than_the_receiver_sends_no_end),
+      TEST(only_who_has_all_before_may_be_ahead),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,6 +74,8 @@ SURE_API const struct sure_method *sure_call_method(const struct sure_call *call
  * that sees that has a smaller one, in whatever process, before or after a restart. A handler that
  * runs again has a later one. */
 SURE_API uint64_t sure_call_stamp(const struct sure_call *call);
+/* A later one, for a handler that has several effects; sure_call_stamp is this one from now on. */
+SURE_API uint64_t sure_call_next_stamp(struct sure_call *call);
 /* The call's idempotency key: the application's own or derived from a parent call; empty if there
  * is neither. */
 SURE_API struct sure_bytes sure_call_key(const struct sure_call *call);

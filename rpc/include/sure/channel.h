@@ -133,6 +133,9 @@ struct sure_call_options {
   bool is_fail_fast;
   bool waits_for_ready;
   const struct sure_metadata *metadata; /* to go with the request; copied */
+  /* Names the call beside its request (at most SURE_KEY_LEN_MAX bytes; copied), for an EXACTLY_ONCE
+   * method whose requests are a stream; others have their key in the request. */
+  const char *idempotency_key;
   const char *traceparent; /* W3C trace context; the parent's, if there is one; copied */
   /* The call that a handler is serving while it makes this one: this call then carries an
    * idempotency key derived from the parent's id and an ordinal, so that a handler that runs again
@@ -158,7 +161,8 @@ typedef void sure_complete_fn(const void *closure, const struct sure_status *sta
  * refused: those threads are the ones that would have to bring the reply.
  *
  * Refused here, nothing sent, outcome NOT_APPLIED, reason CHANNEL:
- * SURE_INVALID_ARGUMENT: a time-out over 7 days, an empty idempotency key, is_fail_fast beside
+ * SURE_INVALID_ARGUMENT: a time-out over 7 days, an idempotency key that is empty, too long, or not
+ * the method's to have, is_fail_fast beside
  * waits_for_ready, or an AT_MOST_ONCE method that was to be hedged or, by what the service config
  * says of all methods, retried.
  * SURE_RESOURCE_EXHAUSTED: the request is over message_len_max or the service config's limit, or

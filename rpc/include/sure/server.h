@@ -76,7 +76,11 @@ enum sure_run_mode {
   /* On the store's writer, inside the transaction that also holds the completion record; a method
    * with NO_SIDE_EFFECTS runs in a read transaction instead, on a thread of the pool. The handler
    * gets the transaction from its store (sure_call_sqlite). It may run several times for one call,
-   * and only its writes through that handle count. It may not block or call out. */
+   * and only its writes through that handle count. It may not block or call out.
+   * With a stream of requests and one reply, EXACTLY_ONCE: on a thread of its own, with one
+   * transaction after the other (sure_stream_commit). Such a call needs an idempotency key; it goes
+   * on at the next server, or for the next client with that key, behind what is committed. A
+   * failure that it returns after that closes nothing. */
   SURE_RUN_TX = 1,
   /* First phase on a thread of the pool, without a transaction; it may block and call out, and ends
    * with sure_call_apply for the second phase in the transaction. */

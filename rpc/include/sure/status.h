@@ -67,7 +67,7 @@ enum sure_outcome {
   X(9, DRAINING, "the server takes no new calls")                                                  \
   X(10, STORE_BUSY, "the store is held by someone else")                                           \
   X(11, REPLY_TOO_LARGE, "the reply is over the size limit")                                       \
-  X(12, IN_DOUBT, "an external effect of a dead server is unresolved")                             \
+  X(12, IN_DOUBT, "what became of its effect is not resolved yet")                                 \
   X(13, EXPIRED, "the deadline had passed before the call ran")                                    \
   X(14, CHANNEL, "this client said so; no server did")                                             \
   X(15, CONNECTION, "the connection was lost")                                                     \
@@ -76,7 +76,8 @@ enum sure_outcome {
   X(18, REPLY_LOST, "the effect was applied, its reply can't be given")                            \
   X(19, TOO_MANY_CALLS, "the connection carries as many calls as it may")                          \
   X(20, REFUSED, "an interceptor did not let it through")                                          \
-  X(21, STREAM_LOST, "the stream can't go on where it was")
+  X(21, STREAM_LOST, "the stream can't go on where it was")                                        \
+  X(22, TAKEN_OVER, "another call goes on with the stream of this key")
 
 enum sure_reason {
 #define SURE_REASON_ENUM(number, name, text) SURE_REASON_##name = number,

@@ -13,7 +13,15 @@
  *     absent --SETTLE--> tombstone                     can never run
  *     record, tombstone --ACK--> absent, and its number refused: below the watermark or acked
  *
- * and every decision about it is made inside the transaction of its effect (S6). */
+ * and every decision about it is made inside the transaction of its effect (S6).
+ *
+ * A call that commits as it goes has no row of its own, as it may go on under another number: its
+ * idempotency key has, with a position, which moves in the transaction of each effect (S13):
+ *
+ *     absent --CLAIM--> claimed, at 0
+ *     claimed --ADVANCE--> claimed, further on         effect and position in one transaction
+ *     claimed --CLAIM--> claimed by the latest, where it was; whoever had it is TAKEN_OVER
+ *     claimed --CONCLUDE--> record, or left where it is, or absent if that is 0 */
 #ifndef SURE_STORE_H
 #define SURE_STORE_H
 
@@ -24,7 +32,7 @@
 extern "C" {
 #endif
 
-#define SURE_STORE_VERSION 3
+#define SURE_STORE_VERSION 4
 
 /* Records that a volatile store keeps for one session before it refuses new calls, and the bytes
  * for all sessions together. No unacknowledged record is ever evicted. */
@@ -83,6 +91,10 @@ enum sure_store_op_kind {
   SURE_STORE_SWEEP = 9,    /* fence expired sessions, forget those past retention (S11) */
   SURE_STORE_DOUBTS = 10,  /* list intents that are in doubt (S15) */
   SURE_STORE_RESOLVE = 11, /* an intent that is in doubt becomes a record, or a tombstone */
+  SURE_STORE_CLAIM = 12,   /* claim the key of a call that commits as it goes, whoever had it */
+  SURE_STORE_ADVANCE = 13, /* run in the transaction and move the position: for its last claim */
+  SURE_STORE_CONCLUDE =
+      14, /* the last claim's call becomes a record, or waits for the next claim */
 };
 
 /* What came of an op. Each kind answers with those in its line. */
@@ -91,27 +103,28 @@ enum sure_store_verdict {
 
   SURE_STORE_OPEN,   /* ATTACH: the session takes calls */
   SURE_STORE_FENCED, /* ATTACH: it answers from its records only */
-  SURE_STORE_DONE,   /* COMPLETE, ACK, CLOSE, RENEW, SWEEP, DOUBTS, RESOLVE */
+  SURE_STORE_DONE,   /* COMPLETE, ACK, CLOSE, RENEW, SWEEP, DOUBTS, RESOLVE, ADVANCE, CONCLUDE */
 
   SURE_STORE_RECORDED,    /* CALL: it ran now and the record in `record` is committed */
   SURE_STORE_UNRECORDED,  /* CALL: it ran now and was rolled back (or has record_wanted false):
-                             `record`  holds the status, nothing is kept */
-  SURE_STORE_GRANTED,     /* INTENT: run it */
-  SURE_STORE_REPLAYED,    /* CALL, INTENT, SETTLE: `record` was there */
-  SURE_STORE_TOMBSTONE,   /* CALL, INTENT, SETTLE: it is settled as never applied */
-  SURE_STORE_IN_PROGRESS, /* INTENT, SETTLE, CALL: an intent of a process that is alive */
+                             `record`  holds the status, nothing is kept. ADVANCE: rolled back */
+  SURE_STORE_GRANTED,     /* INTENT: run it. CLAIM: run it from `position` on */
+  SURE_STORE_REPLAYED,    /* CALL, INTENT, CLAIM, SETTLE: `record` was there */
+  SURE_STORE_TOMBSTONE,   /* the same: it is settled as never applied */
+  SURE_STORE_IN_PROGRESS, /* the same: an intent of a process that is alive */
   SURE_STORE_IN_DOUBT,    /* the same: its effect may have happened, and nobody is at it */
-  SURE_STORE_STALE,       /* CALL, INTENT, SETTLE: below the watermark or in the acked ranges.
+  SURE_STORE_STALE, /* CALL, INTENT, CLAIM, SETTLE: below the watermark or in the acked ranges.
                              RESOLVE: no such call is in doubt */
-  SURE_STORE_LOST, /* any: the session is forgotten or was never there; CALL, INTENT: or it is
-                      fenced and has no row for this call */
-  SURE_STORE_CALL_REUSED, /* CALL, INTENT: the row has another fingerprint */
-  SURE_STORE_KEY_REUSED,  /* CALL, INTENT, SETTLE: the key has another fingerprint */
+  SURE_STORE_LOST,  /* any: the session is forgotten or was never there; CALL, INTENT, CLAIM: or it
+                      is fenced and has no row for this call */
+  SURE_STORE_CALL_REUSED, /* CALL, INTENT, CLAIM: the row has another fingerprint */
+  SURE_STORE_KEY_REUSED,  /* CALL, INTENT, CLAIM, SETTLE: the key has another fingerprint */
+  SURE_STORE_TAKEN_OVER,  /* ADVANCE, CONCLUDE: there is a later claim, or none; nothing changed */
 
-  SURE_STORE_FULL,   /* any: a limit is reached; nothing changed */
-  SURE_STORE_BUSY,   /* any: the store is held by someone else; nothing changed */
-  SURE_STORE_BROKE,  /* CALL: the handler left or spoilt its transaction (S21); rolled back, nothing
-                        kept */
+  SURE_STORE_FULL,  /* any: a limit is reached; nothing changed */
+  SURE_STORE_BUSY,  /* any: the store is held by someone else; nothing changed */
+  SURE_STORE_BROKE, /* CALL, ADVANCE: the handler left or spoilt its transaction (S21); rolled back,
+                        nothing kept */
   SURE_STORE_FAILED, /* any: the store is broken and nothing is known; the server must stop */
 };
 
@@ -126,10 +139,11 @@ struct sure_doubt {
 
 struct sure_store_op;
 
-/* Runs the handler of a CALL inside the transaction and packs its reply. `transaction` is the
- * store's own (sqlite3 * for SQLite, NULL for memory). Fills `out_record`; its bytes come from
- * sure_store_op_alloc. Returns whether a status that is not SURE_OK is to be recorded (S17); OK
- * always is. May be called again for the same op after the first run was rolled back. */
+/* Runs the handler of a CALL inside the transaction and packs its reply; or does what an ADVANCE
+ * is for. `transaction` is the store's own (sqlite3 * for SQLite, NULL for memory). Fills
+ * `out_record`; its bytes come from sure_store_op_alloc. Returns whether a status that is not
+ * SURE_OK is to be recorded (S17); OK always is. May be called again for the same op after the
+ * first run was rolled back. */
 typedef bool sure_store_run_fn(void *user, struct sure_store_op *op, void *transaction,
                                struct sure_record *out_record);
 
@@ -158,10 +172,16 @@ struct sure_store_op {
   int64_t now_ms;
   int64_t lease_ms;       /* SWEEP */
   int64_t retention_ms;   /* SWEEP */
-  sure_store_run_fn *run; /* CALL */
+  sure_store_run_fn *run; /* CALL, ADVANCE */
   void *run_user;
+  /* CLAIM: what it has got. ADVANCE, CONCLUDE: what the CLAIM got. They name session, principal,
+   * method and key as it did. */
+  uint64_t claim;
+  /* CLAIM: what is committed of the call. ADVANCE: what is, if this is committed. */
+  uint64_t position;
   /* COMPLETE: names session, sequence, principal, method and key as its INTENT did. The record to
    * keep is in `record`; keep it (record_wanted), drop the intent, or leave it in doubt.
+   * CONCLUDE: keep `record` (record_wanted), or leave the call to the next claim.
    * RESOLVE: names them as its doubt did; `record` if record_wanted, else a tombstone. */
   bool in_doubt; /* COMPLETE */
 

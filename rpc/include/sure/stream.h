@@ -27,7 +27,9 @@ struct sure_stream;
  * sure_stream_finish says more; at a server SURE_UNAVAILABLE says that it ends.
  * SURE_INTERNAL: what came is no valid message; the stream can only be given up.
  * SURE_RESOURCE_EXHAUSTED: memory is short; the message is lost, so give the stream up.
- * SURE_FAILED_PRECONDITION: this side does not receive messages. */
+ * SURE_FAILED_PRECONDITION: this side does not receive messages; or the method runs as SURE_RUN_TX,
+ * and what was read before is not committed: sure_stream_try_read takes more before that.
+ * SURE_ABORTED: another run goes on with the stream (sure_stream_commit). */
 SURE_API enum sure_code sure_stream_read(struct sure_stream *stream,
                                          ProtobufCMessage **out_message);
 
@@ -49,11 +51,38 @@ SURE_API enum sure_code sure_stream_try_read(struct sure_stream *stream,
 SURE_API enum sure_code sure_stream_try_write(struct sure_stream *stream,
                                               const ProtobufCMessage *message, bool *out_taken);
 
+/* Of the messages that a client sends, how many the server has taken for good, so that they are not
+ * sent again: at a handler that commits as it goes, and its client, those are committed. After a
+ * client has begun again under the key of an earlier call, that call's are among them; of what it
+ * writes, so many messages are dropped. Any thread. */
+SURE_API uint64_t sure_stream_committed(struct sure_stream *stream);
+
 /* ---- at a server ---- */
 
 /* The stream of the call that a handler serves; NULL: its method has none. Valid until the handler
  * returns. Then the other side is told that no more messages come, and the status after them. */
 SURE_API struct sure_stream *sure_call_stream(struct sure_call *call);
+
+/* Commit what was read: `fn` runs in the store's transaction (sure_call_sqlite), and what it
+ * writes there is committed together with how many messages have been read so far. If this server
+ * dies, or the client begins again under the same idempotency key, the next run's first read is of
+ * the message behind the last that was committed; so each message has its effect once. For methods
+ * that run as SURE_RUN_TX. Blocks until that is durable.
+ *
+ * `fn` runs on the store's writer, where it may not block, and may run again after it was rolled
+ * back. May be called when nothing was read, for what else is to be looked up or done at that
+ * point: a reply is made of what is in the store, as this run may be the last of several.
+ *
+ * SURE_OK: it is committed, and the client need not keep those messages.
+ * Another code of `fn`: it was rolled back, and they are not committed.
+ * SURE_ABORTED: another run goes on with the stream; nothing was done. Return this.
+ * SURE_UNAVAILABLE, SURE_RESOURCE_EXHAUSTED: the store is busy, failed or full. Return this: the
+ * next run finds out where to go on.
+ * SURE_INTERNAL: `fn` left or spoilt its transaction (S21).
+ * SURE_FAILED_PRECONDITION: the method does not run as SURE_RUN_TX, or in `fn`. */
+typedef enum sure_code sure_stream_commit_fn(void *user, struct sure_call *call);
+SURE_API enum sure_code sure_stream_commit(struct sure_stream *stream, sure_stream_commit_fn *fn,
+                                           void *user);
 
 /* A handler goes on in steps, so that thousands of streams need no thread each: it returns what
  * sure_stream_wait returns, and when there is news of the stream, `step` is called on a thread of
