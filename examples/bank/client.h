@@ -29,10 +29,15 @@ struct client {
 typedef int command_fn(struct client *client, char **arguments);
 
 command_fn client_open_account, client_charge, client_transfer, client_refund, client_settle;
+command_fn client_import;
 command_fn client_balance, client_entries, client_watch, client_audit;
 
 /* Is this the name of a command that moves money? */
 bool client_is_payment(const char *command);
+
+/* An id that was made up is shown before anything is sent: whatever happens to this process, the
+ * payment can be settled. */
+void client_show_made_id(const struct client *client);
 
 /* Read the service config in the file `path`, or say what is wrong with it. Returns the exit
  * status; after EXIT_OK the config is the caller's (sure_service_config_free). */
@@ -45,6 +50,12 @@ int client_complain(const char *what, const char *why);
  * the exit status. */
 int client_print_payment(const struct client *client, enum verdict verdict,
                          const Bank__V1__Receipt *receipt);
+
+/* Say what came of an import. Returns the exit status. */
+int client_print_import(const struct client *client, const Bank__V1__ImportReport *report);
+/* Say why it is not finished, and that `committed` of its payments stand. Returns the exit status.
+ */
+int client_print_failed_import(const struct client *client, uint64_t committed);
 
 /* Say why a question was not answered, from `client->status`. Returns the exit status. */
 int client_print_failed_read(const struct client *client);

@@ -22,6 +22,7 @@ static const struct command {
     {"charge", 2, client_charge},
     {"transfer", 3, client_transfer},
     {"refund", 2, client_refund},
+    {"import", 1, client_import},
     {"settle", 1, client_settle},
     {"balance", 1, client_balance},
     {"entries", 1, client_entries},
@@ -47,11 +48,11 @@ static const struct argp_option options[] = {
      "Default: " SERVER_DEFAULT,
      0},
     {"timeout", 't', "SECONDS", 0,
-     "Wait so long for an answer, such as 0.5. Default: 10; watch: 7 days", 0},
+     "Wait so long for an answer, such as 0.5. Default: 10; watch, import: 7 days", 0},
     {"service-config", OPTION_SERVICE_CONFIG, "FILE", 0,
      "Time-outs, retries and the like, in gRPC's JSON. Default: those of the program", 0},
     {"payment-id", 'p', "ID", 0,
-     "The id that this payment is booked under, once: " NAME_RULE
+     "The id that this payment, or import, is booked under, once: " NAME_RULE
      ". One is made up and printed if it is not given",
      0},
     {"overdraft", OPTION_OVERDRAFT, "AMOUNT", 0,
@@ -166,6 +167,7 @@ static const struct argp parser = {
     "charge ACCOUNT AMOUNT\n"
     "transfer FROM TO AMOUNT\n"
     "refund CHARGE-PAYMENT-ID AMOUNT\n"
+    "import FILE\n"
     "settle PAYMENT-ID\n"
     "balance ACCOUNT\n"
     "entries ACCOUNT\n"
@@ -176,11 +178,17 @@ static const struct argp parser = {
     "A payment takes effect once, however often it is sent: try again with the same --payment-id "
     "as long as the outcome is not final. `settle` makes it final: it says what became of a "
     "payment, and if nothing did, sees to it that nothing ever will under this id.\n\n"
+    "`import` books a payment for each line of a file, \"charge ACCOUNT AMOUNT\" or \"transfer "
+    "FROM "
+    "TO AMOUNT\". Whatever is lost in the middle, also this program: import the same file again "
+    "with the same --payment-id (at most 40 characters), and it goes on where it was.\n\n"
     "Exit status:\n"
     "  0  applied, or answered\n"
-    "  1  refused: not applied, and the payment id is used up; or an audit that is not clean\n"
+    "  1  refused: not applied, and the payment id is used up; or some payments of an import "
+    "were; or an audit that is not clean\n"
     "  2  wrong input: nothing was sent\n"
-    "  3  not applied, nothing recorded: try again with the same payment id\n"
+    "  3  not applied, nothing recorded, or not all of an import: try again with the same payment "
+    "id\n"
     "  4  unknown: run `bank settle PAYMENT-ID`",
     NULL,
     NULL,
@@ -188,7 +196,9 @@ static const struct argp parser = {
 
 /* A payment without an id gets one. */
 static bool ensure_payment_id(struct arguments *arguments, char made[NAME_RANDOM_LEN]) {
-  if (arguments->client.payment_id || !client_is_payment(arguments->command->name)) {
+  bool needs_id =
+      client_is_payment(arguments->command->name) || arguments->command->run == client_import;
+  if (arguments->client.payment_id || !needs_id) {
     return true;
   }
   if (!name_make_payment_id(made)) {

@@ -16,9 +16,7 @@ static int finish(struct client *client, enum sure_code code, Bank__V1__Receipt 
   return status;
 }
 
-/* An id that was made up is shown before anything is sent: whatever happens to this process, the
- * payment can be settled. */
-static void show_made_id(const struct client *client) {
+void client_show_made_id(const struct client *client) {
   if (client->id_is_made) {
     fprintf(stderr, "payment id %s\n", client->payment_id);
   }
@@ -65,7 +63,7 @@ int client_open_account(struct client *client, char **arguments) {
   request.account = arguments[0];
   request.deposit = &deposit;
 
-  show_made_id(client);
+  client_show_made_id(client);
   Bank__V1__Receipt *receipt = NULL;
   enum sure_code code = bank__v1__bank_client__open_account(
       client->channel, &request, &client->call, &receipt, client->status);
@@ -84,7 +82,7 @@ int client_charge(struct client *client, char **arguments) {
   request.account = arguments[0];
   request.amount = &amount;
 
-  show_made_id(client);
+  client_show_made_id(client);
   Bank__V1__Receipt *receipt = NULL;
   enum sure_code code = bank__v1__bank_client__charge(client->channel, &request, &client->call,
                                                       &receipt, client->status);
@@ -104,7 +102,7 @@ int client_transfer(struct client *client, char **arguments) {
   request.to_account = arguments[1];
   request.amount = &amount;
 
-  show_made_id(client);
+  client_show_made_id(client);
   Bank__V1__Receipt *receipt = NULL;
   enum sure_code code = bank__v1__bank_client__transfer(client->channel, &request, &client->call,
                                                         &receipt, client->status);
@@ -123,7 +121,7 @@ int client_refund(struct client *client, char **arguments) {
   request.charge_payment_id = arguments[0];
   request.amount = &amount;
 
-  show_made_id(client);
+  client_show_made_id(client);
   Bank__V1__Receipt *receipt = NULL;
   enum sure_code code = bank__v1__bank_client__refund(client->channel, &request, &client->call,
                                                       &receipt, client->status);

@@ -82,6 +82,44 @@ int client_print_payment(const struct client *client, enum verdict verdict,
   return verdict_exit_status(verdict);
 }
 
+int client_print_import(const struct client *client, const Bank__V1__ImportReport *report) {
+  json_t *refusals = json_array();
+  for (size_t i = 0; i < report->n_refusals; i++) {
+    const Bank__V1__Refusal *refusal = report->refusals[i];
+    json_array_append_new(refusals, json_pack("{s:s, s:s}", "payment_id", refusal->payment_id,
+                                              "reason", refusal->reason));
+    if (!client->json) {
+      fprintf(stderr, "bank: %s: %s\n", refusal->payment_id, refusal->reason);
+    }
+  }
+  if (client->json) {
+    print_json(json_pack("{s:s, s:I, s:I, s:O}", "import", client->payment_id, "booked",
+                         (json_int_t)report->booked, "refused", (json_int_t)report->refused,
+                         "refusals", refusals));
+  } else {
+    printf("import %s: %" PRId64 " booked, %" PRId64 " refused\n", client->payment_id,
+           report->booked, report->refused);
+  }
+  json_decref(refusals);
+  return report->refused == 0 ? EXIT_OK : EXIT_REFUSED;
+}
+
+int client_print_failed_import(const struct client *client, uint64_t committed) {
+  enum sure_code code = sure_status_code(client->status);
+  if (client->json) {
+    print_json(json_pack("{s:s, s:s, s:s, s:I}", "import", client->payment_id, "code",
+                         sure_code_name(code), "message", sure_status_message(client->status),
+                         "committed", (json_int_t)committed));
+    return EXIT_NOT_APPLIED;
+  }
+  print_reason(client->status);
+  fprintf(stderr,
+          "the first %" PRIu64 " payments are committed, or more; import the same file again with"
+          " --payment-id %s to go on behind them\n",
+          committed, client->payment_id);
+  return EXIT_NOT_APPLIED;
+}
+
 /* Which failures of a question are the bank's answer to it, and not the lack of one? */
 static bool is_answer(enum sure_code code) {
   return code == SURE_NOT_FOUND || code == SURE_INVALID_ARGUMENT ||

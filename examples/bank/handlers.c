@@ -4,31 +4,19 @@
 
 #include "bank.sure.h"
 #include "entries.h"
+#include "import.h"
 #include "ledger.h"
 #include "ledger_audit.h"
+#include "requests.h"
 #include "watch.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sure/sqlite.h>
 
 #define PAGE_SIZE_DEFAULT 50
-
-/* A request may lack its amount or have any currency: the ledger refuses an empty one. */
-static struct money read_money(const Bank__V1__Money *message) {
-  struct money money = {0};
-  if (!message) {
-    return money;
-  }
-  money.minor_units = message->minor_units;
-  if (money_currency_is_valid(message->currency)) {
-    memcpy(money.currency, message->currency, sizeof money.currency);
-  }
-  return money;
-}
 
 static Bank__V1__Money *make_money(struct sure_call *call, int64_t minor_units,
                                    const char *currency) {
@@ -65,7 +53,7 @@ static enum sure_code open_account(void *user, struct sure_call *call,
   (void)user;
   const struct ledger_opening opening = {.payment_id = request->payment_id,
                                          .account = request->account,
-                                         .deposit = read_money(request->deposit),
+                                         .deposit = request_money(request->deposit),
                                          .overdraft_limit = request->overdraft_limit,
                                          .stamp = sure_call_stamp(call)};
   struct ledger_receipt receipt;
@@ -79,7 +67,7 @@ static enum sure_code charge(void *user, struct sure_call *call,
   (void)user;
   const struct ledger_payment payment = {.payment_id = request->payment_id,
                                          .from = request->account,
-                                         .amount = read_money(request->amount),
+                                         .amount = request_money(request->amount),
                                          .stamp = sure_call_stamp(call)};
   struct ledger_receipt receipt;
   struct ledger_reason why;
@@ -93,7 +81,7 @@ static enum sure_code transfer(void *user, struct sure_call *call,
   const struct ledger_payment payment = {.payment_id = request->payment_id,
                                          .from = request->from_account,
                                          .to = request->to_account,
-                                         .amount = read_money(request->amount),
+                                         .amount = request_money(request->amount),
                                          .stamp = sure_call_stamp(call)};
   struct ledger_receipt receipt;
   struct ledger_reason why;
@@ -106,7 +94,7 @@ static enum sure_code refund(void *user, struct sure_call *call,
   (void)user;
   const struct ledger_refund refund_of = {.payment_id = request->payment_id,
                                           .charge_payment_id = request->charge_payment_id,
-                                          .amount = read_money(request->amount),
+                                          .amount = request_money(request->amount),
                                           .stamp = sure_call_stamp(call)};
   struct ledger_receipt receipt;
   struct ledger_reason why;
@@ -238,8 +226,12 @@ enum sure_code bank_register(struct sure_server *server, struct bank_watch *watc
       .list_entries = list_entries,
       .audit = audit,
       .watch_account = bank_watch_account,
+      .import_payments = bank_import_payments,
   };
   enum sure_code code =
       sure_server_set_run_mode(server, "bank.v1.Bank/WatchAccount", SURE_RUN_POOL);
+  if (!code) {
+    code = sure_server_set_run_mode(server, "bank.v1.Bank/ImportPayments", SURE_RUN_TX);
+  }
   return code ? code : bank__v1__bank_server__register(server, &handlers, watch);
 }

@@ -95,6 +95,21 @@ static const char stamps_sql[] =
     "  SELECT number, to_account, from_account, amount, currency, kind, payment_id, booked_at,"
     "         stamp FROM transfers;";
 
+/* And the third: imports, which are committed batch by batch, and what was refused in them. */
+static const char imports_sql[] =
+    "CREATE TABLE imports ("
+    "  id TEXT PRIMARY KEY NOT NULL,"
+    "  booked INTEGER NOT NULL DEFAULT 0 CONSTRAINT booked_counts CHECK (booked >= 0),"
+    "  refused INTEGER NOT NULL DEFAULT 0 CONSTRAINT refused_counts CHECK (refused >= 0)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE refusals ("
+    "  number INTEGER PRIMARY KEY,"
+    "  import TEXT NOT NULL REFERENCES imports (id),"
+    "  payment_id TEXT NOT NULL,"
+    "  reason TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX refusals_by_import ON refusals (import);";
+
 /* INSERT OR REPLACE removes rows without running DELETE triggers, hence the EXISTS below. */
 static const char account_triggers_sql[] =
     "CREATE TRIGGER accounts_begin_empty BEFORE INSERT ON accounts"
@@ -149,8 +164,8 @@ static const char transfer_triggers_sql[] =
     "  BEGIN SELECT RAISE(ABORT, 'transfers are never removed'); END;";
 
 static enum sure_code create(sqlite3 *database, const char **out_message) {
-  const char *parts[] = {accounts_sql, transfers_sql, account_triggers_sql, transfer_triggers_sql,
-                         stamps_sql};
+  const char *parts[] = {accounts_sql,          transfers_sql, account_triggers_sql,
+                         transfer_triggers_sql, stamps_sql,    imports_sql};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
     if (sqlite3_exec(database, parts[i], NULL, NULL, NULL) != SQLITE_OK) {
       *out_message = "the ledger's tables can't be made";
@@ -160,8 +175,10 @@ static enum sure_code create(sqlite3 *database, const char **out_message) {
   return SURE_OK;
 }
 
-static enum sure_code upgrade(sqlite3 *database, const char **out_message) {
-  if (sqlite3_exec(database, stamps_sql, NULL, NULL, NULL) != SQLITE_OK ||
+/* From the version `from`. */
+static enum sure_code upgrade(sqlite3 *database, int64_t from, const char **out_message) {
+  if ((from < 2 && sqlite3_exec(database, stamps_sql, NULL, NULL, NULL) != SQLITE_OK) ||
+      sqlite3_exec(database, imports_sql, NULL, NULL, NULL) != SQLITE_OK ||
       sqlite3_exec(database, "UPDATE ledger_version SET version = " VERSION_SQL, NULL, NULL,
                    NULL) != SQLITE_OK) {
     *out_message = "the ledger can't be brought up to date";
@@ -182,8 +199,8 @@ static enum sure_code check(sqlite3 *database, const char **out_message) {
   if (version == LEDGER_SCHEMA_VERSION) {
     return SURE_OK;
   }
-  if (version == 1) {
-    return upgrade(database, out_message);
+  if (version == 1 || version == 2) {
+    return upgrade(database, version, out_message);
   }
   *out_message = version > LEDGER_SCHEMA_VERSION
                      ? "the ledger was made by a newer version of this program"

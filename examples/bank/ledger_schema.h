@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <sure/status.h>
 
-#define LEDGER_SCHEMA_VERSION 2
+#define LEDGER_SCHEMA_VERSION 3
 
 /* Make the tables if the file `is_new`, or bring them up to this version. Runs inside the caller's
  * transaction.

@@ -3,11 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "ledger_fixture.h"
+#include "ledger_import.h"
 #include "ledger_schema.h"
 
 static void ledger_charge_moves_money_to_clearing(void **state) {
@@ -192,9 +194,28 @@ static void ledger_of_a_newer_version_is_refused(void **state) {
   assert_string_equal(message, "the ledger was made by a newer version of this program");
 }
 
+static enum sure_code import_charge(sqlite3 *ledger, const char *payment_id, const char *account,
+                                    int64_t minor_units) {
+  struct ledger_payment payment = {
+      .payment_id = payment_id, .from = account, .to = "", .amount = {minor_units, "EUR"}};
+  struct ledger_reason why;
+  return ledger_import(ledger, "day-1", &payment, &why);
+}
+
+enum { REFUSED_LEN = 64 };
+
+static bool join_refusal(void *user, const char *payment_id, const char *reason) {
+  char *text = user;
+  assert_true(reason[0] != '\0');
+  size_t len = strlen(text);
+  snprintf(text + len, REFUSED_LEN - len, "%s ", payment_id);
+  return true;
+}
+
 /* As the first version made it, but for what it never had. */
 static void make_old(sqlite3 *ledger) {
   assert_int_equal(sqlite3_exec(ledger,
+                                "DROP TABLE refusals; DROP TABLE imports;"
                                 "DROP VIEW entries; DROP TRIGGER stamps_grow;"
                                 "ALTER TABLE transfers DROP COLUMN stamp;"
                                 "UPDATE ledger_version SET version = 1",
@@ -211,6 +232,46 @@ static void ledger_of_the_first_version_goes_on_with_stamps(void **state) {
   assert_int_equal(fixture_charge(ledger, "p2", "alice", 100, "EUR"), SURE_OK);
   assert_int_equal(fixture_balance(ledger, "alice"), 9800);
   fixture_assert_whole(ledger);
+}
+
+static void ledger_of_the_second_version_goes_on_with_imports(void **state) {
+  sqlite3 *ledger = *state;
+  const char *message = NULL;
+  assert_int_equal(sqlite3_exec(ledger,
+                                "DROP TABLE refusals; DROP TABLE imports;"
+                                "UPDATE ledger_version SET version = 2",
+                                NULL, NULL, NULL),
+                   SQLITE_OK);
+  assert_int_equal(ledger_schema(NULL, ledger, false, &message), SURE_OK);
+  assert_int_equal(import_charge(ledger, "p1", "alice", 100), SURE_OK);
+  assert_int_equal(fixture_balance(ledger, "alice"), 9900);
+}
+
+static void import_counts_what_it_booked_and_what_it_refused(void **state) {
+  sqlite3 *ledger = *state;
+  struct ledger_import import;
+  struct ledger_reason why;
+  assert_int_equal(import_charge(ledger, "p1", "alice", 100), SURE_OK);
+  assert_int_equal(import_charge(ledger, "p2", "nobody", 100), SURE_OK);
+  assert_int_equal(import_charge(ledger, "p3", "alice", 1000000), SURE_OK);
+  assert_int_equal(import_charge(ledger, "p4", "alice", 200), SURE_OK);
+  char refused[REFUSED_LEN] = "";
+  assert_int_equal(ledger_find_import(ledger, "day-1", &import, join_refusal, refused, &why),
+                   SURE_OK);
+  assert_int_equal(import.booked, 2);
+  assert_int_equal(import.refused, 2);
+  assert_string_equal(refused, "p2 p3 ");
+  assert_int_equal(fixture_balance(ledger, "alice"), 9700);
+  fixture_assert_whole(ledger);
+}
+
+static void import_that_booked_nothing_has_counts_of_zero(void **state) {
+  struct ledger_import import;
+  struct ledger_reason why;
+  char refused[REFUSED_LEN] = "";
+  assert_int_equal(ledger_find_import(*state, "none", &import, join_refusal, refused, &why),
+                   SURE_OK);
+  assert_int_equal(import.booked + import.refused, 0);
 }
 
 static void database_of_another_program_is_refused(void **state) {
@@ -245,6 +306,9 @@ int main(void) {
       LEDGER_TEST(ledger_lists_both_sides_in_order_and_in_pages),
       LEDGER_TEST(ledger_of_a_newer_version_is_refused),
       LEDGER_TEST(ledger_of_the_first_version_goes_on_with_stamps),
+      LEDGER_TEST(ledger_of_the_second_version_goes_on_with_imports),
+      LEDGER_TEST(import_counts_what_it_booked_and_what_it_refused),
+      LEDGER_TEST(import_that_booked_nothing_has_counts_of_zero),
       cmocka_unit_test(database_of_another_program_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
