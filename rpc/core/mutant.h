@@ -38,7 +38,11 @@
   X(STREAM_END_SAID_ONCE, "protocol 12.2")                                                         \
   X(STREAM_WINDOW_LEAK, "protocol 12.3")                                                           \
   X(STREAM_LATE_PART_TAKEN, "protocol 12.1")                                                       \
-  X(STREAM_RESULT_BEFORE_MESSAGES, "protocol 12.7")
+  X(STREAM_RESULT_BEFORE_MESSAGES, "protocol 12.7")                                                \
+  X(STREAM_ACKED_BEFORE_COMMIT, "protocol 12.9")                                                   \
+  X(STREAM_FAILURE_CLOSES_IT, "protocol 12.12")                                                    \
+  X(CLAIM_NOT_CHECKED, "S13")                                                                      \
+  X(POSITION_NOT_MOVED, "S13")
 
 /* Looked for where there are several servers, and their clocks are set wrong all the time. */
 #define SURE__MUTANT_CLOCKS_LIST(X) X(STAMP_NOT_MERGED, "S25")
@@ -55,7 +59,8 @@
   X(AUTOCOMMIT_NOT_CHECKED, "S21")                                                                 \
   X(SYNCHRONOUS_OFF, "S22")                                                                        \
   X(CLOCK_NOT_DURABLE, "S25")                                                                      \
-  X(OWNER_TAKEN_FOR_DEAD, "S15")
+  X(OWNER_TAKEN_FOR_DEAD, "S15")                                                                   \
+  X(POSITION_NOT_ROLLED_BACK, "S13")
 
 /* There as well, and in handlers; looked for where all traffic goes to the bank of the examples, so
  * that nothing but what its customers are told can betray them. */

@@ -179,7 +179,8 @@ void sure__server_run_done(struct sure__server *server, struct sure_call *call) 
     call->op.record_wanted = !call->op.in_doubt && !call->is_unrecorded;
     /* A failure does not close a call that has had effects: it can go on behind them. */
     call->op.record_wanted =
-        call->op.record_wanted && !(plan->advances && has_failed && call->op.position > 0);
+        call->op.record_wanted && (!(plan->advances && has_failed && call->op.position > 0) ||
+                                   SURE__MUTANT(STREAM_FAILURE_CLOSES_IT));
     complete(server, call);
     return;
   }

@@ -289,7 +289,7 @@ enum sure__stream_turn sure__server_stream_read(struct sure__server *server, str
   }
   call->stream->active_ms = now_ms;
   call->stream->read_count++;
-  if (!call->method->plan.advances) {
+  if (!call->method->plan.advances || SURE__MUTANT(STREAM_ACKED_BEFORE_COMMIT)) {
     sure__inflow_ack(in, call->stream->read_count);
   }
   if (sure__inflow_should_tell(in)) {

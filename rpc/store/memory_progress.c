@@ -1,6 +1,7 @@
 /* CLAIM, ADVANCE and CONCLUDE of the memory store: calls that commit as they go. All there is of
  * such a call is its key; whoever's claim is the key's own may move it. */
 #include "rpc/core/assert.h"
+#include "rpc/core/mutant.h"
 #include "rpc/store/memory.h"
 
 /* Nothing runs, and nothing begins to, while a claim changes hands: an effect and its position
@@ -18,7 +19,8 @@ static bool is_claimable(const struct sure__key *key) {
 static struct sure__key *find_own(const struct sure__memory *memory,
                                   const struct sure_store_op *op) {
   struct sure__key *key = sure__key_find(&memory->keys, op);
-  return is_claimable(key) && key->claim == op->claim ? key : NULL;
+  bool is_last = key != NULL && (key->claim == op->claim || SURE__MUTANT(CLAIM_NOT_CHECKED));
+  return is_claimable(key) && is_last ? key : NULL;
 }
 
 static enum sure_store_verdict claim(struct sure__memory *memory, struct sure_store_op *op) {
@@ -67,7 +69,8 @@ void sure__memory_advance(struct sure__memory *memory, struct sure_store_op *op)
     struct sure__key *key = find_own(memory, op);
     sure__assert(key != NULL && "a claim changes hands when nothing runs");
     bool applied = op->record.code == SURE_OK;
-    key->position = applied ? op->position : key->position;
+    bool moves = applied && !SURE__MUTANT(POSITION_NOT_MOVED);
+    key->position = moves ? op->position : key->position;
     op->verdict = applied ? SURE_STORE_DONE : SURE_STORE_UNRECORDED;
   }
   pthread_mutex_unlock(&memory->run_lock);

@@ -1,5 +1,6 @@
 /* CLAIM, ADVANCE and CONCLUDE: calls that commit as they go. All there is of such a call is the row
  * of its key; whoever's claim is the row's own may move it. */
+#include "rpc/core/mutant.h"
 #include "rpc/store/sqlite_store.h"
 
 /* No number comes twice, or one who was taken over could hold that of a later claim. */
@@ -91,8 +92,13 @@ bool sure__sqlite_advance(struct sure__sqlite *store, struct sure_store_op *op) 
   }
   bool applied = op->record.code == SURE_OK && !spoilt;
   op->verdict = spoilt ? SURE_STORE_BROKE : applied ? SURE_STORE_DONE : SURE_STORE_UNRECORDED;
-  return (applied || sure__sqlite_run_plain(store, SURE__SQL_ROLLBACK_TO)) &&
-         sure__sqlite_run_plain(store, SURE__SQL_RELEASE);
+  if (!applied && !sure__sqlite_run_plain(store, SURE__SQL_ROLLBACK_TO)) {
+    return false;
+  }
+  if (SURE__MUTANT(POSITION_NOT_ROLLED_BACK) && !applied && !move(store, op, &is_ours)) {
+    return false;
+  }
+  return sure__sqlite_run_plain(store, SURE__SQL_RELEASE);
 }
 
 /* Gives it to `owner`, if it is ours. */

@@ -484,6 +484,15 @@ static void the_record_of_the_key_is_the_answer_of_settle(void **state) {
   assert_verdict(TOMBSTONE, verdict_of(world, op_call(world, SESSION_A, 2)));
 }
 
+static void the_record_of_the_call_comes_before_that_of_the_key(void **state) {
+  struct world *world = *state;
+  assert_verdict(RECORDED, verdict_of(world, op_key_call(world, SESSION_A, 1, "k")));
+  assert_verdict(RECORDED, verdict_of(world, op_call(world, SESSION_A, 2)));
+  struct sure_store_op settled = answer_of(world, op_settle(world, SESSION_A, 2, "k"));
+  assert_verdict(REPLAYED, settled.verdict);
+  assert_text("charge 2", settled.record.reply);
+}
+
 static void settle_does_not_take_the_record_of_another_request_under_its_key(void **state) {
   struct world *world = *state;
   assert_verdict(RECORDED, verdict_of(world, op_key_call(world, SESSION_A, 1, "k")));
@@ -652,6 +661,7 @@ int main(int argc, char **argv) {
       TEST(settle_of_an_acknowledged_call_is_stale),
       TEST(settle_closes_call_and_key_together),
       TEST(the_record_of_the_key_is_the_answer_of_settle),
+      TEST(the_record_of_the_call_comes_before_that_of_the_key),
       TEST(settle_does_not_take_the_record_of_another_request_under_its_key),
       TEST(a_key_can_be_settled_without_a_call),
       TEST(a_key_is_replayed_to_another_session),

@@ -62,7 +62,7 @@ void server_start(struct server_node *node) {
   }
   node->server = server;
   bank_offer(server, &node->store->number);
-  talk_offer(server);
+  talk_offer(server, &node->store->number);
   if (bank_app_is_wanted() && bank_register(server, NULL) != SURE_OK) {
     sim_fail("a server does not offer the bank");
   }

@@ -61,6 +61,8 @@ enum { CLOCK_DRIFT_MS_MAX = 500 };
   X(STREAM_DONE, "streams that were done")                                                         \
   X(STREAM_RESUMED, "streams done after a loss")                                                   \
   X(STREAM_LOST, "streams lost")                                                                   \
+  X(RECITAL_RESUMED, "gone on with behind a commit")                                               \
+  X(TAKEN_OVER, "taken over")                                                                      \
   X(STORE_BUSY, "store busy")                                                                      \
   X(STORE_FULL, "store full")
 

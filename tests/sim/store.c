@@ -54,6 +54,8 @@ static void tell_model(const struct sure_store_op *op) {
   bool has_run = op->verdict == SURE_STORE_RECORDED || op->verdict == SURE_STORE_UNRECORDED;
   if (op->kind == SURE_STORE_CALL) {
     model_decide(op, has_run && op->record.code == SURE_OK);
+  } else if (op->kind == SURE_STORE_ADVANCE) {
+    model_decide(op, op->verdict == SURE_STORE_DONE);
   }
 }
 
@@ -81,7 +83,7 @@ static void submit_inner(struct sim_store *store, struct sure_store_op *const *o
   struct process *caller = process_enter(&store->memory);
   for (size_t i = 0; i < count; i++) {
     runs[i] = (struct run){ops[i]->run, ops[i]->run_user, caller, store->base.durable};
-    if (ops[i]->kind == SURE_STORE_CALL) {
+    if (ops[i]->kind == SURE_STORE_CALL || ops[i]->kind == SURE_STORE_ADVANCE) {
       ops[i]->run = run_in_transaction;
       ops[i]->run_user = &runs[i];
     }

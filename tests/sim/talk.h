@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sure/server.h>
 
+#include "talk.sure.h"
 #include "tests/sim/model.h"
 
 struct client_node;
@@ -15,7 +16,8 @@ struct client_node;
 struct talk {
   uint64_t number; /* from 1 */
   uint32_t word_count;
-  struct deed *deed; /* what a vow has for its effect; NULL: it is a chat */
+  struct deed *deed;   /* what a vow has for its effect; NULL: it is a chat */
+  uint64_t first_deed; /* of a recital, which has one for each word; 0: it is none */
 };
 
 /* ---- talk_words.c: what both sides know of the words ---- */
@@ -45,9 +47,23 @@ uint8_t word_filling(const struct word *word, enum talk_direction direction);
 void word_check(const struct word *word, struct sure_bytes filling, enum talk_direction direction,
                 uint32_t next, const struct talk *talk);
 
-/* ---- talk_server.c ---- */
+/* ---- talk_server.c, recital_server.c ---- */
 
-void talk_offer(struct sure_server *server);
+/* Words are committed to the store of this number. */
+void talk_offer(struct sure_server *server, const uint64_t *store_number);
+/* The handler of Recite. */
+enum sure_code recital_begin(void *user, struct sure_call *call, struct sure_stream *stream,
+                             Sim__V1__Word *reply);
+
+/* ---- recital_words.c: what its clients know of a recital ---- */
+
+/* A new one; or one that somebody has begun, to go on with. NULL: there is none of those. */
+const struct talk *recital_new(uint32_t word_count);
+const struct talk *recital_some(void);
+void recital_key(const struct talk *recital, char *key, size_t len);
+/* One of its calls has ended so. */
+void recital_check(const struct talk *recital, const struct answer *answer,
+                   struct sure_bytes reply);
 
 /* ---- talk_app.c ---- */
 

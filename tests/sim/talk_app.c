@@ -9,7 +9,7 @@
 #include "tests/sim/errand.h"
 #include "tests/sim/talk.h"
 
-enum { BURST_MAX = 8, WORDS_MAX = 30, MANY_WORDS = 300, LAST_TIMEOUT_MS = 26000 };
+enum { BURST_MAX = 8, FEW_WORDS = 6, WORDS_MAX = 30, MANY_WORDS = 300, LAST_TIMEOUT_MS = 26000 };
 
 enum purpose { ORDINARY, LAST, PROBE };
 
@@ -143,10 +143,24 @@ static bool may_be_lost(void) {
          sim.plan.session_lease_ms < sim.plan.chaos_ms || sim.plan.skew_every_ms > 0;
 }
 
+static bool is_recital(const struct speaker *speaker) {
+  return speaker->talk->first_deed != 0;
+}
+
+/* A call of one leaves no number behind: it is gone on with by its key, or not at all. */
+static void recital_ended(const struct speaker *speaker, const struct sure__client_call *done) {
+  struct answer answer = errand_answer(&speaker->errand, done);
+  recital_check(speaker->talk, &answer, done->end.reply);
+  if (answer.outcome == SURE_OUTCOME_UNKNOWN && done->end.id.epoch != 0) {
+    sure__client_release(speaker->errand.node->engine, done->end.id, sure__clock_ms());
+  }
+}
+
 static void check_end(const struct speaker *speaker, const struct sure__end *end) {
   unsigned long long number = speaker->talk->number;
-  bool has_heard_all = speaker->heard_count == speaker->talk->word_count;
-  if (end->code == SURE_OK && !(has_heard_all && speaker->has_said_all)) {
+  bool has_heard_all = is_recital(speaker) || speaker->heard_count == speaker->talk->word_count;
+  bool may_be_told_early = is_recital(speaker); /* another one has said it all */
+  if (end->code == SURE_OK && !(has_heard_all && (speaker->has_said_all || may_be_told_early))) {
     sim_fail("talk %llu is OK after %u of %u words", number, speaker->heard_count,
              speaker->talk->word_count);
   }
@@ -184,6 +198,9 @@ static void ended(struct errand *errand, const struct sure__client_call *done) {
   if (speaker->purpose == PROBE && !has_strayed(&done->end)) {
     app_probe_ended(errand->node, &done->end, speaker->probe_number, probe_again);
   }
+  if (is_recital(speaker)) {
+    recital_ended(speaker, done);
+  }
   if (speaker->talk->deed == NULL) {
     return;
   }
@@ -206,10 +223,25 @@ static struct speaker *new_speaker(struct client_node *node, enum purpose purpos
   return speaker;
 }
 
+static void set_key(struct sure__client_call *call, const struct talk *recital) {
+  char key[32];
+  recital_key(recital, key, sizeof key);
+  call->key_is_beside = true;
+  if (!sure__arena_copy(&call->arena, (struct sure_bytes){(const uint8_t *)key, strlen(key)},
+                        &call->key)) {
+    abort();
+  }
+}
+
 static struct sure__refusal begin(struct speaker *speaker, uint32_t timeout_ms) {
   struct client_node *node = speaker->errand.node;
   struct sure__client_call *call = errand_call(&speaker->errand);
-  call->method = talk_method(speaker->talk->deed == NULL ? "Chat" : "Vow");
+  call->method = talk_method(is_recital(speaker)           ? "Recite"
+                             : speaker->talk->deed == NULL ? "Chat"
+                                                           : "Vow");
+  if (is_recital(speaker)) {
+    set_key(call, speaker->talk);
+  }
   call->timeout_ms = timeout_ms;
   sure__client_stream_init(&speaker->stream, call->method, node->engine->config.message_len_max);
   call->stream = &speaker->stream;
@@ -228,10 +260,22 @@ static struct deed *perhaps_vow(void) {
   return may_be && chance_below(2) == 0 ? model_new_deed(talk_method("Vow")) : NULL;
 }
 
-void talk_act(struct client_node *node) {
+/* A recital, which somebody may have begun; or a talk. */
+static const struct talk *choose_talk(void) {
+  const struct talk *recital = chance_below(3) == 0 ? recital_some() : NULL;
+  if (recital != NULL) {
+    return recital;
+  }
+  if (chance_below(3) == 0) {
+    return recital_new((uint32_t)chance_between(1, chance_below(5) == 0 ? WORDS_MAX : FEW_WORDS));
+  }
   uint32_t word_count = (uint32_t)chance_between(1, chance_below(5) == 0 ? MANY_WORDS : WORDS_MAX);
+  return talk_new(word_count, perhaps_vow());
+}
+
+void talk_act(struct client_node *node) {
   uint32_t timeout_ms = errand_timeout_ms();
-  struct speaker *speaker = new_speaker(node, ORDINARY, talk_new(word_count, perhaps_vow()));
+  struct speaker *speaker = new_speaker(node, ORDINARY, choose_talk());
   if (begin(speaker, timeout_ms).text == NULL) {
     errand_perhaps_cancel(&speaker->errand, timeout_ms);
   }
@@ -247,7 +291,9 @@ void talk_begin_last(struct client_node *node) {
 
 void talk_probe(struct client_node *node, unsigned number) {
   struct process *before = process_enter(&node->process);
-  struct speaker *speaker = new_speaker(node, PROBE, talk_new(MANY_WORDS, NULL));
+  bool recites = chance_below(2) == 0;
+  struct speaker *speaker =
+      new_speaker(node, PROBE, recites ? recital_new(WORDS_MAX) : talk_new(MANY_WORDS, NULL));
   speaker->probe_number = number;
   if (begin(speaker, 10000).text != NULL) {
     sim_fail("stuck: client %u begins no talk after all was healed", node->number);

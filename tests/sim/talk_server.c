@@ -118,10 +118,13 @@ static enum sure_resolution ask_about_vow(void *user, struct sure_call *call,
                                                         : SURE_RESOLVE_APPLIED;
 }
 
-void talk_offer(struct sure_server *server) {
-  static const struct sim__v1__room_server handlers = {.chat = begin, .vow = begin};
-  if (sure_server_set_run_mode(server, talk_method("Chat")->full_name, SURE_RUN_POOL) != SURE_OK ||
-      sim__v1__room_server__register(server, &handlers, NULL) != SURE_OK ||
+void talk_offer(struct sure_server *server, const uint64_t *store_number) {
+  static const struct sim__v1__room_server handlers = {
+      .chat = begin, .vow = begin, .recite = recital_begin};
+  void *user = (void *)(uintptr_t)store_number;
+  if (sure_server_set_run_mode(server, talk_method("Recite")->full_name, SURE_RUN_TX) != SURE_OK ||
+      sure_server_set_run_mode(server, talk_method("Chat")->full_name, SURE_RUN_POOL) != SURE_OK ||
+      sim__v1__room_server__register(server, &handlers, user) != SURE_OK ||
       sure_server_set_reconciler(server, talk_method("Vow")->full_name, ask_about_vow, NULL) !=
           SURE_OK) {
     abort();

@@ -21,7 +21,7 @@ struct talk *talk_new(uint32_t word_count, struct deed *deed) {
     abort();
   }
   uint64_t number = talks == NULL ? 1 : talks->talk.number + 1;
-  *kept = (struct kept_talk){{number, word_count, deed}, talks};
+  *kept = (struct kept_talk){{.number = number, .word_count = word_count, .deed = deed}, talks};
   talks = kept;
   return &kept->talk;
 }
@@ -58,7 +58,8 @@ const struct sure_method *talk_method(const char *name) {
 }
 
 bool talk_is_of(uint64_t method_id) {
-  return method_id == talk_method("Chat")->id || method_id == talk_method("Vow")->id;
+  return method_id == talk_method("Chat")->id || method_id == talk_method("Vow")->id ||
+         method_id == talk_method("Recite")->id;
 }
 
 static uint64_t hash(const struct word *word, enum talk_direction direction) {
