@@ -14,12 +14,14 @@ struct channel_stream {
   pthread_cond_t changed;
   struct sure__channel_waiter waiter; /* for the end of the call */
   uint64_t handle;
+  struct sure__list taken; /* messages for the next reads, so that not each takes the lock */
   /* Guarded by the channel's mutex. */
   sure_stream_news_fn *notify; /* NULL: nobody wants to be told */
   void *notify_user;
   struct sure__list told; /* in the list of those whose `notify` is about to be called */
   bool is_telling;        /* it is in that list, or `notify` runs */
   bool has_news;          /* since `notify` was called */
+  bool is_finishing;      /* nobody is to be told any more */
 };
 
 /* The call has ended, and its end is told. */
@@ -33,10 +35,15 @@ static enum sure_code await_end(struct channel_stream *stream) {
   return waiter->code;
 }
 
-/* With the channel's lock. */
+/* With the channel's lock. All that is there is taken at once. */
 static bool has_news(struct channel_stream *stream, struct sure__stream_message **out_message) {
   struct sure__client_stream *engine = &stream->engine;
-  *out_message = sure__client_stream_read(&stream->channel->engine, engine, sure__clock_ms());
+  struct sure__stream_message *message;
+  uint64_t now_ms = sure__clock_ms();
+  while ((message = sure__client_stream_read(&stream->channel->engine, engine, now_ms)) != NULL) {
+    sure__list_append(&stream->taken, &message->link);
+  }
+  *out_message = sure__stream_message_pop(&stream->taken);
   return *out_message != NULL || engine->is_over || sure__inflow_is_over(&engine->ends.in);
 }
 
@@ -58,6 +65,10 @@ static enum sure_code read_stream(struct sure_stream *base, bool may_wait,
   struct sure_channel *channel = stream->channel;
   if (may_wait && sure__callback_is_running()) {
     return SURE_FAILED_PRECONDITION;
+  }
+  *out_message = sure__stream_message_pop(&stream->taken);
+  if (*out_message != NULL) {
+    return SURE_OK;
   }
   pthread_mutex_lock(&channel->mutex);
   bool is_ready;
@@ -127,7 +138,7 @@ static void wake(struct channel_stream *stream, struct sure__list *told) {
   pthread_cond_broadcast(&stream->changed);
   if (stream->is_telling) {
     stream->has_news = true;
-  } else if (stream->notify != NULL) {
+  } else if (stream->notify != NULL && !stream->is_finishing) {
     stream->is_telling = true;
     sure__list_append(told, &stream->told);
   }
@@ -212,6 +223,7 @@ static struct channel_stream *new_stream(struct sure_channel *channel,
                            .read_type = method->server_streams ? method->reply : NULL,
                            .write_type = method->client_streams ? method->request : NULL};
   stream->channel = channel;
+  sure__list_init(&stream->taken);
   stream->waiter.status = status;
   stream->waiter.is_stream = true;
   pthread_cond_init(&stream->changed, NULL);
@@ -256,6 +268,16 @@ void sure_stream_cancel(struct sure_stream *base) {
   sure_channel_cancel(stream->channel, stream->handle);
 }
 
+/* From here on whoever finishes the stream is the only one who reads it. */
+static void stop_telling(struct channel_stream *stream) {
+  pthread_mutex_lock(&stream->channel->mutex);
+  stream->is_finishing = true;
+  while (stream->is_telling) {
+    pthread_cond_wait(&stream->changed, &stream->channel->mutex);
+  }
+  pthread_mutex_unlock(&stream->channel->mutex);
+}
+
 /* What nobody has read stands in the way of the end. */
 static void drop_messages(struct sure_stream *base) {
   struct sure__stream_message *message;
@@ -266,6 +288,7 @@ static void drop_messages(struct sure_stream *base) {
 
 enum sure_code sure_stream_finish(struct sure_stream *base, ProtobufCMessage **out_reply) {
   struct channel_stream *stream = (struct channel_stream *)base;
+  stop_telling(stream);
   sure_stream_done_writing(base);
   drop_messages(base);
   enum sure_code code = await_end(stream);
@@ -276,9 +299,6 @@ enum sure_code sure_stream_finish(struct sure_stream *base, ProtobufCMessage **o
   }
   /* The end was told with the stream's call over; but the wake of it may still be on its way. */
   pthread_mutex_lock(&stream->channel->mutex);
-  while (stream->is_telling) {
-    pthread_cond_wait(&stream->changed, &stream->channel->mutex);
-  }
   sure__list_remove(&stream->engine.woken);
   pthread_mutex_unlock(&stream->channel->mutex);
   free_stream(stream);

@@ -6,9 +6,6 @@
 #include "rpc/core/memory.h"
 #include "rpc/core/mutant.h"
 
-/* Messages that are acknowledged with one word, when the window does not need one. */
-enum { ACKS_TOGETHER = 64 };
-
 void sure__inflow_init(struct sure__inflow *in, uint32_t window_len, uint32_t message_len_max) {
   *in = (struct sure__inflow){
       .window_len = window_len, .message_len_max = message_len_max, .index = 1};
@@ -158,8 +155,7 @@ bool sure__inflow_should_tell(const struct sure__inflow *in) {
   uint32_t wanted = wanted_credit(in);
   uint32_t gain = wanted > in->credit ? wanted - in->credit : 0;
   bool is_dry = in->credit <= SURE__STREAM_MESSAGE_COST;
-  return gain >= in->window_len / 2 || (gain > 0 && is_dry) ||
-         in->acked - in->acked_told >= ACKS_TOGETHER;
+  return gain >= in->window_len / 2 || (gain > 0 && is_dry);
 }
 
 struct sure__window sure__inflow_window(struct sure__inflow *in) {

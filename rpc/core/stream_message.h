@@ -19,6 +19,12 @@ struct sure__stream_message {
   uint8_t data[];
 };
 
+/* The first of a list of them, taken out; NULL: it is empty. */
+static inline struct sure__stream_message *sure__stream_message_pop(struct sure__list *messages) {
+  struct sure__list *link = sure__list_pop(messages);
+  return link == NULL ? NULL : sure__container_of(link, struct sure__stream_message, link);
+}
+
 /* A part of a message. */
 struct sure__part {
   uint64_t index;  /* of the message, from 1 */
