@@ -147,10 +147,14 @@ void sure__client_touch(struct sure__client *client, struct sure__link *link) {
 
 void sure__client_put(struct sure__client *client, struct sure__link *link,
                       const struct sure__frame *frame) {
-  if (!sure__frame_encode(&link->out, frame)) {
+  bool is_long = sure__is_long(frame->payload.len);
+  if (is_long ? !sure__bodies_add(&link->bodies, frame) : !sure__frame_encode(&link->out, frame)) {
     link->out_of_memory = true;
   }
   sure__client_touch(client, link);
+  if (is_long) {
+    sure__client_pump_link(client, link);
+  }
 }
 
 static void drop_broken_links(struct sure__client *client, uint64_t now_ms) {

@@ -27,6 +27,7 @@
 #include <sure/interceptor.h>
 
 #include "rpc/core/arena.h"
+#include "rpc/core/bodies.h"
 #include "rpc/core/buffer.h"
 #include "rpc/core/child.h"
 #include "rpc/core/frame.h"
@@ -143,7 +144,8 @@ struct sure__link {
   struct sure__list in_flight; /* sure__attempt.of_link */
   size_t in_flight_count;
   struct sure__list sending;     /* sure__stream.turn: those that have something to send */
-  size_t unsent_len;             /* of streams, as far as the engine knows */
+  struct sure__bodies bodies;    /* long requests, which take turns with those */
+  size_t unsent_len;             /* of both, as far as the engine knows */
   bool awaits_room;              /* it is to be told when that is less: sure__client_sent */
   struct sure__list settle_sent; /* sure__client_call.link */
 };

@@ -184,6 +184,7 @@ void sure__client_drop_attempt(struct sure__client *client, struct sure__attempt
   struct sure__client_call *call = attempt->call;
   sure__list_remove(&attempt->of_link);
   sure__list_remove(&attempt->of_call);
+  sure__bodies_drop(&attempt->link->bodies, sequence_of(call, attempt->link), attempt->number);
   attempt->link->in_flight_count--;
   attempt->link = NULL;
   if (call->stream != NULL) {

@@ -19,6 +19,7 @@ struct sure__link *sure__client_open_link(struct sure__client *client,
   link->dial_wanted = true;
   sure__list_init(&link->in_flight);
   sure__list_init(&link->sending);
+  sure__bodies_init(&link->bodies);
   sure__list_init(&link->settle_sent);
   sure__list_append(&client->links, &link->of_client);
   sure__client_touch(client, link);
@@ -52,6 +53,7 @@ static void take_down(struct sure__client *client, struct sure__link *link, cons
   sure__timers_cancel(&client->timers, &link->timer);
   sure__timers_cancel(&client->timers, &link->keepalive);
   sure__buffer_clear(&link->out, 0);
+  sure__bodies_fini(&link->bodies);
   client->replica_count -= link->is_replica;
   if (link->endpoint->link == link) {
     link->endpoint->link = NULL;

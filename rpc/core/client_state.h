@@ -125,7 +125,9 @@ const char *sure__client_stream_on_data(struct sure__client *client,
 const char *sure__client_stream_on_window(struct sure__client *client,
                                           struct sure__client_stream *stream,
                                           const struct sure__frame *frame, uint64_t now_ms);
+/* As much of streams and long requests as may be under way: on all links, or one. */
 void sure__client_pump_streams(struct sure__client *client);
+void sure__client_pump_link(struct sure__client *client, struct sure__link *link);
 
 /* client_intercept.c */
 /* The shell's interceptors, if there are any, have let the call's next attempt through; if they

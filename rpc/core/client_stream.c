@@ -71,20 +71,46 @@ static void tell_window(struct sure__client *client, struct sure__client_stream 
   }
 }
 
-/* One part from each stream in turn. */
-static void pump_link(struct sure__client *client, struct sure__link *link) {
-  struct sure__list *l;
-  while (link->unsent_len < UNSENT_MAX && (l = sure__list_pop(&link->sending)) != NULL) {
-    struct sure__stream *ends = sure__container_of(l, struct sure__stream, turn);
-    struct sure__client_stream *stream = sure__container_of(ends, struct sure__client_stream, ends);
-    struct sure__frame frame;
-    if (sure__stream_next_part(ends, sequence_of(stream), stream->attempt, &frame)) {
-      sure__client_put(client, link, &frame);
-      link->unsent_len += frame.payload.len + DATA_OVERHEAD;
-      line_up(stream);
-    }
+/* A part of the stream whose turn it is. False: none has anything to send. */
+static bool pump_stream(struct sure__client *client, struct sure__link *link) {
+  struct sure__list *l = sure__list_pop(&link->sending);
+  if (l == NULL) {
+    return false;
   }
-  link->awaits_room = !sure__list_is_empty(&link->sending);
+  struct sure__stream *ends = sure__container_of(l, struct sure__stream, turn);
+  struct sure__client_stream *stream = sure__container_of(ends, struct sure__client_stream, ends);
+  struct sure__frame frame;
+  if (sure__stream_next_part(ends, sequence_of(stream), stream->attempt, &frame)) {
+    sure__client_put(client, link, &frame);
+    link->unsent_len += frame.payload.len + DATA_OVERHEAD;
+    line_up(stream);
+  }
+  return true;
+}
+
+/* A frame of the long request whose turn it is. */
+static bool pump_body(struct sure__client *client, struct sure__link *link) {
+  if (sure__bodies_is_empty(&link->bodies)) {
+    return false;
+  }
+  size_t len = sure__bodies_next(&link->bodies, &link->out);
+  link->out_of_memory = link->out_of_memory || len == 0;
+  link->unsent_len += len;
+  sure__client_touch(client, link);
+  return true;
+}
+
+static bool has_to_send(const struct sure__link *link) {
+  return !sure__list_is_empty(&link->sending) || !sure__bodies_is_empty(&link->bodies);
+}
+
+void sure__client_pump_link(struct sure__client *client, struct sure__link *link) {
+  bool has_more = true;
+  while (has_more && link->unsent_len < UNSENT_MAX && !link->out_of_memory) {
+    bool streams = pump_stream(client, link);
+    has_more = pump_body(client, link) || streams;
+  }
+  link->awaits_room = has_to_send(link);
   if (link->awaits_room) {
     sure__client_touch(client, link); /* the shell is to say when there is some */
   }
@@ -93,8 +119,8 @@ static void pump_link(struct sure__client *client, struct sure__link *link) {
 void sure__client_pump_streams(struct sure__client *client) {
   for (struct sure__list *l = client->links.next; l != &client->links; l = l->next) {
     struct sure__link *link = sure__container_of(l, struct sure__link, of_client);
-    if (!sure__list_is_empty(&link->sending)) {
-      pump_link(client, link);
+    if (has_to_send(link)) {
+      sure__client_pump_link(client, link);
     }
   }
 }

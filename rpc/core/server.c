@@ -202,9 +202,18 @@ void sure__server_drain(struct sure__server *server) {
   }
 }
 
+static bool has_answers_to_send(const struct sure__server *server) {
+  const struct sure__list *l = server->peers.next;
+  while (l != &server->peers &&
+         sure__bodies_is_empty(&sure__container_of(l, struct sure__peer, of_server)->bodies)) {
+    l = l->next;
+  }
+  return l != &server->peers;
+}
+
 bool sure__server_is_idle(const struct sure__server *server) {
   return server->arriving_count == 0 && server->running_count == 0 && server->task_count == 0 &&
-         server->reconciling_count == 0;
+         server->reconciling_count == 0 && !has_answers_to_send(server);
 }
 
 bool sure__code_is_recorded(enum sure_code code) {

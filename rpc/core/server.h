@@ -24,6 +24,7 @@
 #include <sure/store.h>
 
 #include "rpc/core/arena.h"
+#include "rpc/core/bodies.h"
 #include "rpc/core/buffer.h"
 #include "rpc/core/frame.h"
 #include "rpc/core/gate.h"
@@ -106,8 +107,9 @@ struct sure__peer {
   struct sure__list arriving;    /* calls that the shell has not let through yet */
   struct sure__list tasks;       /* store tasks that were asked here */
   struct sure__list sending;     /* sure__stream.turn: those that have something to send */
+  struct sure__bodies bodies;    /* long answers, which take turns with those */
   struct sure__list pumps;       /* in server.pumping */
-  size_t unsent_len;             /* of streams, as far as the engine knows */
+  size_t unsent_len;             /* of both, as far as the engine knows */
   bool awaits_room;              /* it is to be told when that is less: sure__server_sent */
   struct sure__list dirty;       /* in actions.dirty */
   struct sure__list knocks;      /* in actions.knocking */
@@ -257,7 +259,7 @@ struct sure__server {
   struct sure__index sessions;
   struct sure__list peers;
   struct sure__list to_ack;  /* sessions with news for the store */
-  struct sure__list pumping; /* sure__peer.pumps: peers that streams have something for */
+  struct sure__list pumping; /* sure__peer.pumps: peers that there is something to send to */
   struct sure__list streams; /* sure__server_stream.of_server */
   uint32_t stream_count;     /* of these, with those that linger */
   struct sure__list free_calls;

@@ -142,6 +142,15 @@ void sure__answer_overload(struct sure__server *server, struct sure__peer *peer,
   send(server, peer, call->op.sequence, call->attempt, &answer);
 }
 
+/* A long answer may wait for its turn: so that its client does not take that for silence. */
+static void accept_first(struct sure__server *server, const struct sure_call *call,
+                         const struct sure__waiter *waiter) {
+  sure__peer_send(server, waiter->peer,
+                  &(struct sure__frame){.type = SURE__ACCEPTED,
+                                        .sequence = call->op.sequence,
+                                        .attempt = waiter->attempt});
+}
+
 static void answer_waiter(struct sure__server *server, const struct sure_call *call,
                           const struct sure__waiter *waiter, struct answer answer) {
   if (answer.is_silent) {
@@ -154,6 +163,9 @@ static void answer_waiter(struct sure__server *server, const struct sure_call *c
   }
   if (waiter->has_joined) {
     answer.flags |= SURE__JOINED;
+  }
+  if (!waiter->is_accepted && sure__is_long(answer.reply.len)) {
+    accept_first(server, call, waiter);
   }
   send(server, waiter->peer, call->op.sequence, waiter->attempt, &answer);
 }

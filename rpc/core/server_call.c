@@ -484,7 +484,8 @@ void sure__call_offer(struct sure__server *server, struct sure__peer *peer, stru
 void sure__call_on_cancel(struct sure__server *server, struct sure__peer *peer,
                           const struct sure__frame *frame) {
   struct sure__waiter *waiter = find_waiter(peer, frame->sequence, &frame->attempt);
-  if (waiter == NULL && sure__arrival_cancel(peer, frame->sequence, frame->attempt)) {
+  if (waiter == NULL && (sure__arrival_cancel(peer, frame->sequence, frame->attempt) ||
+                         sure__message_cancel(server, peer, frame))) {
     return;
   }
   if (waiter == NULL) {

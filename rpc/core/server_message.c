@@ -7,7 +7,7 @@
 #include "rpc/core/server_private.h"
 
 /* Messages that may gather on one connection at a time, in multiples of the largest one. */
-#define ASSEMBLING_MAX 4u
+#define ASSEMBLING_MAX SURE__BODIES_GOING_MAX
 
 static struct sure_call *find_assembling(const struct sure__peer *peer,
                                          const struct sure__frame *frame) {
@@ -124,6 +124,16 @@ void sure__message_on_request(struct sure__server *server, struct sure__peer *pe
   } else {
     sure__call_arrive(server, peer, call, now_ms);
   }
+}
+
+bool sure__message_cancel(struct sure__server *server, struct sure__peer *peer,
+                          const struct sure__frame *frame) {
+  struct sure_call *call = find_assembling(peer, frame);
+  if (call != NULL) {
+    stop_assembling(peer, call);
+    sure__call_free(server, call);
+  }
+  return call != NULL;
 }
 
 void sure__message_drop_peer(struct sure__server *server, struct sure__peer *peer) {

@@ -37,8 +37,31 @@ bool sure__server_accepted(struct sure__server *server, struct sure__peer *peer,
   sure__list_init(&peer->arriving);
   sure__list_init(&peer->tasks);
   sure__list_init(&peer->sending);
+  sure__bodies_init(&peer->bodies);
   sure__server_enter(server, peer);
   return true;
+}
+
+void sure__peer_touch(struct sure__server *server, struct sure__peer *peer) {
+  if (!peer->is_closing && !sure__list_is_linked(&peer->dirty)) {
+    sure__list_append(&server->actions.dirty, &peer->dirty);
+  }
+}
+
+/* It goes out frame by frame. */
+static void send_in_turns(struct sure__server *server, struct sure__peer *peer,
+                          const struct sure__frame *frame) {
+  if (!sure__bodies_add(&peer->bodies, frame)) {
+    sure__peer_close(server, peer, 0, "memory is short");
+  } else if (!sure__list_is_linked(&peer->pumps)) {
+    sure__list_append(&server->pumping, &peer->pumps);
+  }
+}
+
+/* The parts of an answer that was asked for twice, and of whatever is said the second time. */
+static bool would_come_between(const struct sure__peer *peer, const struct sure__frame *frame) {
+  bool is_answer = frame->type == SURE__RESPONSE || frame->type == SURE__SETTLED;
+  return is_answer && sure__bodies_has(&peer->bodies, frame->sequence, frame->attempt);
 }
 
 void sure__peer_send(struct sure__server *server, struct sure__peer *peer,
@@ -46,19 +69,24 @@ void sure__peer_send(struct sure__server *server, struct sure__peer *peer,
   if (peer->is_closing) {
     return;
   }
+  if (sure__is_long(frame->payload.len) || would_come_between(peer, frame)) {
+    send_in_turns(server, peer, frame);
+    return;
+  }
   if (!sure__frame_encode(peer->out, frame)) {
     sure__peer_close(server, peer, 0, "memory is short");
     return;
   }
-  if (!sure__list_is_linked(&peer->dirty)) {
-    sure__list_append(&server->actions.dirty, &peer->dirty);
-  }
+  sure__peer_touch(server, peer);
 }
 
 void sure__peer_close(struct sure__server *server, struct sure__peer *peer,
                       enum sure__goaway_reason goaway, const char *reason) {
   if (peer->is_closing) {
     return;
+  }
+  while (!sure__bodies_is_empty(&peer->bodies) &&
+         sure__bodies_next(&peer->bodies, peer->out) > 0) { /* nobody is in a hurry any more */
   }
   if (goaway != 0) {
     struct sure__frame frame = {
@@ -98,6 +126,7 @@ void sure__server_lost(struct sure__server *server, struct sure__peer *peer) {
   }
   sure__server_session_detach(server, peer);
   sure__assert(sure__list_is_empty(&peer->sending) && "streams leave with their waiters");
+  sure__bodies_fini(&peer->bodies);
   sure__list_remove(&peer->pumps);
   sure__list_remove(&peer->dirty);
   sure__list_remove(&peer->knocks);

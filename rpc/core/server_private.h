@@ -27,6 +27,8 @@ uint64_t sure__server_stamp(const struct sure__server *server);
 /* Queue a frame for the peer, if it is not closing; closes it when memory is short. */
 void sure__peer_send(struct sure__server *server, struct sure__peer *peer,
                      const struct sure__frame *frame);
+/* The shell is to look at it: there are bytes in `out`, or it waits for room. */
+void sure__peer_touch(struct sure__server *server, struct sure__peer *peer);
 /* Close after what is queued has left; says GOAWAY first unless `goaway` is 0. */
 void sure__peer_close(struct sure__server *server, struct sure__peer *peer,
                       enum sure__goaway_reason goaway, const char *reason);
@@ -107,6 +109,9 @@ struct sure_call *sure__call_find_running(const struct sure__server_session *ses
 
 void sure__message_on_request(struct sure__server *server, struct sure__peer *peer,
                               const struct sure__frame *frame, uint64_t now_ms);
+/* The client has given up a message that is not whole. False: there is none of this attempt. */
+bool sure__message_cancel(struct sure__server *server, struct sure__peer *peer,
+                          const struct sure__frame *frame);
 /* The peer is gone, and what had arrived of its unfinished messages with it. */
 void sure__message_drop_peer(struct sure__server *server, struct sure__peer *peer);
 

@@ -15,8 +15,8 @@
 #include "rpc/core/mutant.h"
 #include "rpc/core/server_private.h"
 
-/* Bytes of streams that may be on their way to one connection: what else is to be said does not
- * wait for long behind them. */
+/* Bytes of streams and long answers that may be on their way to one connection: what else is to be
+ * said does not wait for long behind them. */
 enum { UNSENT_MAX = 256 * 1024, DATA_OVERHEAD = 48 };
 
 static struct sure__waiter *waiter_of(const struct sure_call *call) {
@@ -125,27 +125,54 @@ static void say_end(struct sure__server *server, struct sure_call *call) {
   }
 }
 
-/* One part from each stream in turn. */
+static bool has_to_send(const struct sure__peer *peer) {
+  return !sure__list_is_empty(&peer->sending) || !sure__bodies_is_empty(&peer->bodies);
+}
+
+/* A part of the stream whose turn it is. False: none has anything to send. */
+static bool pump_stream(struct sure__server *server, struct sure__peer *peer) {
+  struct sure__list *link = sure__list_pop(&peer->sending);
+  if (link == NULL) {
+    return false;
+  }
+  struct sure__stream *ends = sure__container_of(link, struct sure__stream, turn);
+  struct sure_call *call = sure__container_of(ends, struct sure__server_stream, ends)->call;
+  struct sure__frame frame;
+  const struct sure__waiter *waiter = waiter_of(call);
+  sure__assert(waiter != NULL && "who is in line has somebody to send to");
+  if (sure__stream_next_part(ends, call->op.sequence, waiter->attempt, &frame)) {
+    sure__peer_send(server, peer, &frame);
+    peer->unsent_len += frame.payload.len + DATA_OVERHEAD;
+    line_up(server, call);
+    say_end(server, call);
+  }
+  return true;
+}
+
+/* A frame of the long answer whose turn it is. */
+static bool pump_body(struct sure__server *server, struct sure__peer *peer) {
+  if (sure__bodies_is_empty(&peer->bodies)) {
+    return false;
+  }
+  size_t len = sure__bodies_next(&peer->bodies, peer->out);
+  if (len == 0) {
+    sure__peer_close(server, peer, 0, "memory is short");
+  }
+  peer->unsent_len += len;
+  sure__peer_touch(server, peer);
+  return true;
+}
+
 static void pump_peer(struct sure__server *server, struct sure__peer *peer) {
-  struct sure__list *link;
-  while (peer->unsent_len < UNSENT_MAX && !peer->is_closing &&
-         (link = sure__list_pop(&peer->sending)) != NULL) {
-    struct sure__stream *ends = sure__container_of(link, struct sure__stream, turn);
-    struct sure_call *call = sure__container_of(ends, struct sure__server_stream, ends)->call;
-    struct sure__frame frame;
-    const struct sure__waiter *waiter = waiter_of(call);
-    sure__assert(waiter != NULL && "who is in line has somebody to send to");
-    if (sure__stream_next_part(ends, call->op.sequence, waiter->attempt, &frame)) {
-      sure__peer_send(server, peer, &frame);
-      peer->unsent_len += frame.payload.len + DATA_OVERHEAD;
-      line_up(server, call);
-      say_end(server, call);
-    }
+  bool has_more = true;
+  while (has_more && peer->unsent_len < UNSENT_MAX && !peer->is_closing) {
+    bool streams = pump_stream(server, peer);
+    has_more = (!peer->is_closing && pump_body(server, peer)) || streams;
   }
   sure__list_remove(&peer->pumps);
-  peer->awaits_room = !peer->is_closing && !sure__list_is_empty(&peer->sending);
-  if (peer->awaits_room && !sure__list_is_linked(&peer->dirty)) {
-    sure__list_append(&server->actions.dirty, &peer->dirty); /* the shell says when there is some */
+  peer->awaits_room = !peer->is_closing && has_to_send(peer);
+  if (peer->awaits_room) {
+    sure__peer_touch(server, peer); /* the shell says when there is some */
   }
 }
 
@@ -159,7 +186,7 @@ void sure__server_pump(struct sure__server *server) {
 void sure__server_sent(struct sure__server *server, struct sure__peer *peer, size_t unsent_len) {
   peer->unsent_len = unsent_len;
   peer->awaits_room = false;
-  if (!sure__list_is_empty(&peer->sending) && !sure__list_is_linked(&peer->pumps)) {
+  if (has_to_send(peer) && !sure__list_is_linked(&peer->pumps)) {
     sure__list_append(&server->pumping, &peer->pumps);
   }
 }

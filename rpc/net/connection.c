@@ -36,6 +36,7 @@ struct sure__connection {
   struct sure__buffer pending;
   struct sure__buffer written; /* its bytes from written_len on are in flight */
   size_t written_len;
+  size_t backlog_len; /* sure__connection_set_backlog */
   bool writing;
   bool asks_room;  /* somebody waits for on_room */
   bool bytes_lost; /* memory was short: the stream has a hole and must end */
@@ -124,8 +125,12 @@ static size_t unsent_len(const struct sure__connection *c) {
   return c->pending.len + c->written.len - c->written_len;
 }
 
+static size_t backed_up_len(const struct sure__connection *c) {
+  return unsent_len(c) + c->backlog_len;
+}
+
 static bool is_over_limit(const struct sure__connection *c) {
-  return c->config.unsent_len_max != 0 && unsent_len(c) > c->config.unsent_len_max;
+  return c->config.unsent_len_max != 0 && backed_up_len(c) > c->config.unsent_len_max;
 }
 
 /* Under the lock: whether a read is to be posted now, and where to. The read holds the connection.
@@ -256,6 +261,15 @@ void sure__connection_queue(struct sure__connection *c, struct sure__buffer *byt
   }
   pthread_mutex_unlock(&c->mutex);
   sure__buffer_clear(bytes, WRITE_BUFFER_KEPT_MAX);
+}
+
+void sure__connection_set_backlog(struct sure__connection *c, size_t len) {
+  if (len == c->backlog_len) {
+    return; /* mostly there is none; nobody else writes it */
+  }
+  pthread_mutex_lock(&c->mutex);
+  c->backlog_len = len;
+  pthread_mutex_unlock(&c->mutex);
 }
 
 /* Under the lock, with no write in flight: whether there is something to write. */

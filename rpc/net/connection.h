@@ -68,6 +68,9 @@ void sure__connection_release(struct sure__connection *connection);
  * and when memory is short it closes itself at the next flush. Before on_closed, under any lock. */
 void sure__connection_queue(struct sure__connection *connection, struct sure__buffer *bytes);
 
+/* So many bytes more wait to be queued; they count as unsent. Before on_closed, under any lock. */
+void sure__connection_set_backlog(struct sure__connection *connection, size_t len);
+
 /* Starts a write when bytes are queued and none is in flight. Held, and with no lock that the
  * callbacks take, as it enters the kernel. */
 void sure__connection_flush(struct sure__connection *connection);

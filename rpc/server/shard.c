@@ -58,6 +58,7 @@ static void take_link(struct sure__server *engine, struct round *round, struct s
     return; /* it is over; sure__server_lost will follow */
   }
   sure__connection_queue(link->connection, &link->out);
+  sure__connection_set_backlog(link->connection, peer->bodies.len);
   if (peer->awaits_room && !sure__connection_ask_room(link->connection)) {
     sure__server_sent(engine, peer, 0);
   }

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -257,6 +258,30 @@ static void what_was_said_before_the_end_of_a_connection_still_arrives(void **st
   raw_close(&quick);
 }
 
+/* They take turns, so that it gets in between. */
+static void a_small_reply_does_not_wait_for_the_large_ones_before_it(void **state) {
+  (void)state;
+  enum { COUNT = 64 }; /* 38 MB: far more than a socket takes ahead of its reader */
+  struct raw_client client;
+  echo_stop(&echo);
+  echo_start(&echo, &(struct sure_server_options){.unsent_len_max = 64U << 20}, NULL);
+  raw_open(&client, echo.url);
+  for (uint64_t i = 1; i <= COUNT; i++) {
+    echo_call(&client, ECHO_LARGE, i, 1, "x");
+  }
+  echo_call(&client, ECHO_POOL, COUNT + 1, 1, "x"); /* its handler runs after theirs */
+  while (echo.run_count <= COUNT) {
+    sched_yield();
+  }
+  unsigned large_count = 0;
+  struct sure__frame frame;
+  while ((frame = raw_expect(&client, SURE__RESPONSE)).sequence <= COUNT) {
+    large_count += (frame.flags & SURE__MORE) == 0;
+  }
+  assert_in_range(large_count, 0, COUNT / 2);
+  raw_close(&client);
+}
+
 static void a_reply_too_large_on_a_volatile_store_was_applied(void **state) {
   (void)state;
   struct raw_client client;
@@ -431,6 +456,7 @@ int main(void) {
       TEST(an_address_may_open_so_many_sessions_and_no_more),
       TEST(a_client_that_never_reads_is_read_no_more_and_then_closed),
       TEST(what_was_said_before_the_end_of_a_connection_still_arrives),
+      TEST(a_small_reply_does_not_wait_for_the_large_ones_before_it),
       TEST(a_reply_too_large_on_a_volatile_store_was_applied),
       TEST(a_server_out_of_files_tries_again_after_a_pause),
       TEST(a_port_in_use_and_wrong_urls_are_refused),

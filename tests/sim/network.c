@@ -46,6 +46,7 @@ struct sure__connection {
   struct sure__buffer pending;
   struct sure__reader reader;
   uint64_t stalled_since_ms;
+  size_t backlog_len;
   /* What is on its way to the other end. */
   struct segment *first;
   struct segment *last;
@@ -280,7 +281,7 @@ static size_t unsent_len(const struct sure__connection *c) {
 }
 
 static bool is_over_limit(const struct sure__connection *c) {
-  return c->config.unsent_len_max != 0 && unsent_len(c) > c->config.unsent_len_max;
+  return c->config.unsent_len_max != 0 && unsent_len(c) + c->backlog_len > c->config.unsent_len_max;
 }
 
 void sure__connection_queue(struct sure__connection *c, struct sure__buffer *bytes) {
@@ -295,6 +296,10 @@ void sure__connection_queue(struct sure__connection *c, struct sure__buffer *byt
     }
   }
   sure__buffer_clear(bytes, SIZE_MAX);
+}
+
+void sure__connection_set_backlog(struct sure__connection *c, size_t len) {
+  c->backlog_len = len;
 }
 
 void sure__connection_flush(struct sure__connection *c) {

@@ -207,6 +207,20 @@ static void begin_message(uint64_t sequence) {
   sure__buffer_fini(&bytes);
 }
 
+static void a_message_that_is_given_up_in_the_middle_leaves_room_for_others(void **state) {
+  (void)state;
+  struct sure__server_config config = driver_config;
+  config.connection_calls_max = 100;
+  driver.server.config = config;
+  for (uint64_t i = 1; i <= 4; i++) {
+    begin_message(i);
+  }
+  client_send(&a, &(struct sure__frame){.type = SURE__CANCEL, .sequence = 2, .attempt = 1});
+  begin_message(5);
+  client_expect_silence(&a); /* otherwise it would be one too many */
+  assert_int_equal(0, driver.run_count);
+}
+
 static void too_many_unfinished_messages_are_refused(void **state) {
   (void)state;
   struct sure__server_config config = driver_config;
@@ -322,6 +336,7 @@ int main(void) {
       TEST(a_message_at_the_limit_is_taken_and_one_past_it_is_a_protocol_error),
       TEST(a_message_that_is_longer_than_announced_is_a_protocol_error),
       TEST(a_message_that_is_shorter_than_announced_is_a_protocol_error),
+      TEST(a_message_that_is_given_up_in_the_middle_leaves_room_for_others),
       TEST(too_many_unfinished_messages_are_refused),
       TEST(unfinished_messages_go_with_their_connection),
       TEST(records_are_freed_as_acks_advance),
