@@ -14,22 +14,35 @@ def median: sort | if length == 0 then null
            ({}; .[$field] = ($runs | map(.[$field]) | median)))) as $rows
 | def of($peer; $scenario; $field):
     $rows[] | select(.peer == $peer and .scenario == $scenario) | .[$field];
+  [$durable | split("\n")[] | select(length > 0) | split(" ")
+    | {sure: (.[1] | tonumber), floor: (.[3] | tonumber), batch: (.[5] | tonumber)}] as $charges
+| def best($peer; $scenario): [$rows[]
+    | select(.peer == $peer and (.scenario | startswith($scenario))) | .calls_per_s] | max;
   def ratio($scenario; $field; $peer): of("sure"; $scenario; $field) / of($peer; $scenario; $field);
   def cpu($peer): of($peer; "unary 256"; "client_cpu_us") + of($peer; "unary 256"; "server_cpu_us");
   def at_least($name; $value; $target):
     {name: $name, value: $value, target: "at least \($target)", met: ($value >= $target)};
   def at_most($name; $value; $target):
     {name: $name, value: $value, target: "at most \($target)", met: ($value <= $target)};
-  {commit: $commit, machine: $machine, command: $command, rows: $rows, targets: [
+  {commit: $commit, machine: $machine, command: $command, rows: $rows, sizes: $sizes, charges: $charges, targets: [
     at_least("calls/s, 64 outstanding, against gRPC C++"; ratio("unary 64"; "calls_per_s"; "grpc"); 10),
     at_least("calls/s, 64 outstanding, against bare nng_stream"; ratio("unary 64"; "calls_per_s"; "nng"); 0.6),
     at_least("calls/s, 256 outstanding, against gRPC C++"; ratio("unary 256"; "calls_per_s"; "grpc"); 30),
     at_least("calls/s, 256 outstanding, against bare nng_stream"; ratio("unary 256"; "calls_per_s"; "nng"); 0.6),
     at_most("p50, 1 outstanding, against gRPC C++"; ratio("unary 1"; "p50_us"; "grpc"); 0.8),
     at_most("p50, 1 outstanding, against bare nng_stream"; ratio("unary 1"; "p50_us"; "nng"); 1.25),
+    at_least("calls/s of threads that block, the best of 16 to 256, against gRPC C++";
+      best("sure"; "blocking") / best("grpc"; "blocking"); 8),
     at_most("CPU a call, both sides, 256 outstanding, against gRPC C++"; cpu("sure") / cpu("grpc"); 0.0667),
     at_most("p50, 64 outstanding, exactly once against at least once";
       of("sure"; "unary 64"; "p50_us") / of("sure"; "unrecorded 64"; "p50_us"); 1.04),
     at_least("streamed messages/s of 1 KiB against bare nng_stream"; ratio("stream 1"; "calls_per_s"; "nng"); 0.6),
-    at_least("streamed messages/s of 1 KiB against gRPC C++"; ratio("stream 1"; "calls_per_s"; "grpc"); 5)
+    at_least("streamed messages/s of 1 KiB against gRPC C++"; ratio("stream 1"; "calls_per_s"; "grpc"); 5),
+    at_least("durable charges/s with 256 outstanding, against bare SQLite in the same batches";
+      $charges | map(.sure / .floor) | median; 0.75),
+    at_most("bytes at the server for an idle connection with its session"; $sizes.connection; 16384),
+    at_most("bytes in the memory store for a session without records"; $sizes.session; 256),
+    at_most("bytes in the memory store for a record, beside its reply"; $sizes.record; 64),
+    at_most("bytes of libsure.so, stripped"; $sizes.library; 262144),
+    at_most("bytes of memory of an idle hello-server, at its peak"; $sizes.hello_peak; 8388608)
   ]}

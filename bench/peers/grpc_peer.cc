@@ -146,6 +146,20 @@ bool peer_call_unrecorded(struct peer_run *run, const char *address, unsigned ou
   return peer_call(run, address, outstanding);
 }
 
+void *peer_connect(const char *address) { return Connect(address).release(); }
+
+bool peer_call_and_wait(void *connection) {
+  auto *stub = static_cast<grpc_peer::Peer::Stub *>(connection);
+  grpc::ClientContext context;
+  Packet request;
+  Packet reply;
+  request.set_id(1);
+  request.set_payload(std::string(PEER_PAYLOAD_LEN, '\0'));
+  return stub->Echo(&context, request, &reply).ok();
+}
+
+void peer_disconnect(void *connection) { delete static_cast<grpc_peer::Peer::Stub *>(connection); }
+
 bool peer_pour(struct peer_run *run, const char *address) {
   auto stub = Connect(address);
   grpc::ClientContext context;

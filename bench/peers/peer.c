@@ -1,5 +1,6 @@
 #include "peer.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +96,57 @@ static void print_usage(void) {
   printf("cpu %.3f peak %ld\n", cpu, usage.ru_maxrss);
 }
 
+/* ---- calls that block ---- */
+
+struct caller {
+  pthread_t thread;
+  void *connection;
+  struct peer_run run; /* its own */
+  bool has_failed;
+};
+
+static void *call_and_wait(void *user) {
+  struct caller *caller = user;
+  bool goes_on = true;
+  while (goes_on && !caller->has_failed) {
+    uint64_t begun_ns = peer_now_ns();
+    caller->has_failed = !peer_call_and_wait(caller->connection);
+    goes_on = peer_count(&caller->run, begun_ns);
+  }
+  return NULL;
+}
+
+static void add(struct peer_run *run, const struct peer_run *part) {
+  run->count += part->count;
+  run->last_ns = part->last_ns > run->last_ns ? part->last_ns : run->last_ns;
+  for (size_t i = 0; i < BUCKETS; i++) {
+    run->buckets[i] += part->buckets[i];
+  }
+}
+
+static bool block(struct peer_run *run, const char *address, unsigned thread_count) {
+  void *connection = peer_connect(address);
+  struct caller *callers = calloc(thread_count, sizeof *callers);
+  bool has_run = connection != NULL && callers != NULL;
+  unsigned begun_count = 0;
+  for (; has_run && begun_count < thread_count; begun_count++) {
+    struct caller *caller = &callers[begun_count];
+    caller->connection = connection;
+    caller->run = *run;
+    has_run = pthread_create(&caller->thread, NULL, call_and_wait, caller) == 0;
+  }
+  for (unsigned i = 0; i < begun_count; i++) {
+    pthread_join(callers[i].thread, NULL);
+    has_run = has_run && !callers[i].has_failed;
+    add(run, &callers[i].run);
+  }
+  free(callers);
+  if (connection != NULL) {
+    peer_disconnect(connection);
+  }
+  return has_run;
+}
+
 static bool measure(struct peer_run *run, const char *scenario, const char *address,
                     unsigned count) {
   if (strcmp(scenario, "unary") == 0) {
@@ -102,6 +154,9 @@ static bool measure(struct peer_run *run, const char *scenario, const char *addr
   }
   if (strcmp(scenario, "unrecorded") == 0) {
     return peer_call_unrecorded(run, address, count);
+  }
+  if (strcmp(scenario, "blocking") == 0) {
+    return block(run, address, count);
   }
   return strcmp(scenario, "stream") == 0 && peer_pour(run, address);
 }
@@ -140,7 +195,7 @@ int main(int argc, char **argv) {
   }
   fprintf(stderr,
           "usage: %s server\n"
-          "       %s client ADDRESS unary|unrecorded|stream COUNT SECONDS\n",
+          "       %s client ADDRESS unary|unrecorded|blocking|stream COUNT SECONDS\n",
           argv[0], argv[0]);
   return 2;
 }

@@ -38,6 +38,10 @@ bool peer_serve(void);
 bool peer_call(struct peer_run *run, const char *address, unsigned outstanding);
 /* The same without the promise of exactly once, where there is one to leave out. */
 bool peer_call_unrecorded(struct peer_run *run, const char *address, unsigned outstanding);
+/* A connection for calls that block, which any number of threads share; NULL: there are none. */
+void *peer_connect(const char *address);
+bool peer_call_and_wait(void *connection);
+void peer_disconnect(void *connection);
 /* Reads messages of PEER_POURED_LEN from one stream until the run is over; counts each. */
 bool peer_pour(struct peer_run *run, const char *address);
 

@@ -145,6 +145,27 @@ bool peer_call_unrecorded(struct peer_run *run, const char *address, unsigned ou
   return call(run, address, outstanding, true);
 }
 
+void *peer_connect(const char *address) {
+  return open_channel(address);
+}
+
+bool peer_call_and_wait(void *connection) {
+  static uint8_t payload[PEER_PAYLOAD_LEN];
+  Packet packet = SURE__PEER__V1__PACKET__INIT;
+  Packet *reply;
+  packet.id = 1;
+  packet.payload = (ProtobufCBinaryData){sizeof payload, payload};
+  if (sure__peer__v1__peer_client__echo(connection, &packet, NULL, &reply, NULL) != SURE_OK) {
+    return false;
+  }
+  sure__peer__v1__packet__free_unpacked(reply, NULL);
+  return true;
+}
+
+void peer_disconnect(void *connection) {
+  sure_channel_free(connection, 0);
+}
+
 bool peer_pour(struct peer_run *run, const char *address) {
   struct sure_channel *channel = open_channel(address);
   struct sure_stream *stream = NULL;

@@ -176,11 +176,10 @@ void sure__server_run_done(struct sure__server *server, struct sure_call *call) 
     /* An external effect that failed may have happened: its intent stays, in doubt (S15). */
     call->op.in_doubt = plan->external && has_failed && !call->is_not_applied &&
                         !SURE__MUTANT(EXTERNAL_FAILURE_IS_NOT_APPLIED);
-    call->op.record_wanted = !call->op.in_doubt && !call->is_unrecorded;
     /* A failure does not close a call that has had effects: it can go on behind them. */
-    call->op.record_wanted =
-        call->op.record_wanted && (!(plan->advances && has_failed && call->op.position > 0) ||
-                                   SURE__MUTANT(STREAM_FAILURE_CLOSES_IT));
+    bool can_go_on = plan->advances && has_failed && call->op.position > 0 &&
+                     !SURE__MUTANT(STREAM_FAILURE_CLOSES_IT);
+    call->op.record_wanted = !call->op.in_doubt && !call->is_unrecorded && !can_go_on;
     complete(server, call);
     return;
   }
