@@ -75,7 +75,7 @@ void sure__call_remove_waiter(struct sure__waiter *waiter) {
   sure__list_remove(&waiter->of_call);
   sure__list_remove(&waiter->of_peer);
   if (waiter->call->stream != NULL) {
-    sure__server_stream_left(waiter->call->server, waiter->call);
+    sure__server_stream_left(waiter->call->server, waiter->call, waiter->peer->heard_at_ms);
   }
   if (waiter != &waiter->call->first_waiter) {
     sure__free(waiter);

@@ -181,8 +181,9 @@ void sure__server_stream_advanced(struct sure__server *server, struct sure_call 
 void sure__server_stream_taken_over(struct sure__server *server, struct sure_call *call);
 /* Its handler has returned, and the result is in op. */
 void sure__server_stream_ended(struct sure__server *server, struct sure_call *call);
-/* Its waiter is gone, answered or not. */
-void sure__server_stream_left(struct sure__server *server, struct sure_call *call);
+/* Its waiter is gone, answered or not; something was heard of him then. */
+void sure__server_stream_left(struct sure__server *server, struct sure_call *call,
+                              uint64_t heard_at_ms);
 /* Its client has given it up. */
 void sure__server_stream_cancelled(struct sure__server *server, struct sure_call *call);
 void sure__server_stream_due(struct sure__server *server, struct sure__server_stream *stream,

@@ -31,11 +31,21 @@ static void wake(struct sure__server *server, const struct sure_call *call) {
   }
 }
 
+/* How long nothing may happen on it; 0: as long as it likes. A run whose client stays away holds
+ * nothing that the next one could not go on with, if it commits as it goes. */
+static uint32_t idle_limit_ms(const struct sure__server *server, const struct sure_call *call) {
+  const struct sure__server_config *config = &server->config;
+  bool may_leave = call->method->plan.advances && waiter_of(call) == NULL;
+  bool is_shorter =
+      config->stream_idle_ms == 0 || config->session_lease_ms < config->stream_idle_ms;
+  return may_leave && is_shorter ? config->session_lease_ms : config->stream_idle_ms;
+}
+
 /* Until its deadline, or until nothing has happened for too long. The timer is not moved for each
  * message: it looks back. */
 static void watch(struct sure__server *server, struct sure_call *call) {
   const struct sure__server_stream *stream = call->stream;
-  uint32_t idle_ms = server->config.stream_idle_ms;
+  uint32_t idle_ms = idle_limit_ms(server, call);
   uint64_t at_ms = atomic_load(&call->deadline_ms);
   bool may_idle = idle_ms > 0 && !stream->is_idle && call->step != SURE__CALL_LINGERS;
   if (may_idle && stream->active_ms + idle_ms < at_ms) {
@@ -402,10 +412,16 @@ void sure__server_stream_ended(struct sure__server *server, struct sure_call *ca
   }
 }
 
-void sure__server_stream_left(struct sure__server *server, struct sure_call *call) {
+void sure__server_stream_left(struct sure__server *server, struct sure_call *call,
+                              uint64_t heard_at_ms) {
   sure__stream_stop(&call->stream->ends);
   if (call->step == SURE__CALL_LINGERS) {
     sure__call_count_off(server, call);
+  } else if (call->method->plan.advances) {
+    if (heard_at_ms > call->stream->active_ms) {
+      call->stream->active_ms = heard_at_ms; /* he was there, if quiet */
+    }
+    watch(server, call);
   }
 }
 
@@ -420,7 +436,7 @@ void sure__server_stream_cancelled(struct sure__server *server, struct sure_call
 void sure__server_stream_due(struct sure__server *server, struct sure__server_stream *stream,
                              uint64_t now_ms) {
   struct sure_call *call = stream->call;
-  uint32_t idle_ms = server->config.stream_idle_ms;
+  uint32_t idle_ms = idle_limit_ms(server, call);
   if (idle_ms > 0 && call->step != SURE__CALL_LINGERS && stream->active_ms + idle_ms <= now_ms) {
     stream->is_idle = true;
     wake(server, call);

@@ -44,7 +44,8 @@ static enum sure_code code_of(const struct sure_call *call, enum sure__stream_tu
   if (call->stream->is_taken_over) {
     return SURE_ABORTED;
   }
-  bool is_too_late = call->stream->is_idle || sure_call_time_left_ms(call) == 0;
+  bool is_idle = call->stream->is_idle && !call->method->plan.advances; /* that can go on */
+  bool is_too_late = is_idle || sure_call_time_left_ms(call) == 0;
   return is_too_late ? SURE_DEADLINE_EXCEEDED : SURE_UNAVAILABLE; /* the server ends */
 }
 

@@ -287,6 +287,36 @@ static void a_server_that_drains_does_not_wait_for_its_client(void **state) {
   client_expect_response(&a, 1, SURE_UNAVAILABLE, SURE_REASON_NONE, 0);
 }
 
+static void a_run_whose_client_stays_away_ends_and_leaves_the_rest_to_the_next(void **state) {
+  (void)state;
+  client_call(&a, IMPORT, 1, "day1:");
+  expect_begun(&a, 1);
+  commit_messages(&a, 1, 1, 2);
+  client_lose(&a);
+  driver_advance(&driver, driver_config.session_lease_ms - 1);
+  expect_no_read(SURE__STREAM_WAIT);
+  driver_advance(&driver, 1);
+  expect_no_read(SURE__STREAM_OVER);
+  handler_returns(SURE_UNAVAILABLE);
+  client_open(&driver, &b);
+  client_call(&b, IMPORT, 1, "day1:");
+  expect_begun(&b, 3);
+}
+
+static void a_client_that_is_away_for_less_than_a_lease_finds_its_run(void **state) {
+  (void)state;
+  client_call(&a, IMPORT, 1, "day1:");
+  expect_begun(&a, 1);
+  commit_messages(&a, 1, 1, 2);
+  client_lose(&a);
+  driver_advance(&driver, driver_config.session_lease_ms - 1);
+  expect_no_read(SURE__STREAM_WAIT);
+  come_back(1);
+  client_expect(&b, SURE__ACCEPTED);
+  assert_int_equal(3, client_expect(&b, SURE__WINDOW).window.index);
+  commit_messages(&b, 2, 3, 1);
+}
+
 static void a_result_that_was_lost_is_replayed(void **state) {
   (void)state;
   client_call(&a, IMPORT, 1, "day1:");
@@ -314,6 +344,8 @@ int main(void) {
       TEST(a_failure_closes_a_call_only_before_its_first_effect),
       TEST(a_failure_before_any_effect_is_undone_if_it_is_not_recorded),
       TEST(a_server_that_drains_does_not_wait_for_its_client),
+      TEST(a_run_whose_client_stays_away_ends_and_leaves_the_rest_to_the_next),
+      TEST(a_client_that_is_away_for_less_than_a_lease_finds_its_run),
       TEST(a_result_that_was_lost_is_replayed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

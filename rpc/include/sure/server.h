@@ -79,8 +79,9 @@ enum sure_run_mode {
    * and only its writes through that handle count. It may not block or call out.
    * With a stream of requests and one reply, EXACTLY_ONCE: on a thread of its own, with one
    * transaction after the other (sure_stream_commit). Such a call needs an idempotency key; it goes
-   * on at the next server, or for the next client with that key, behind what is committed. A
-   * failure that it returns after that closes nothing. */
+   * on at the next server, or for the next client with that key, behind what is committed, and
+   * ends here when its client has been away for session_lease_ms. A failure that it returns after
+   * a commit closes nothing. */
   SURE_RUN_TX = 1,
   /* First phase on a thread of the pool, without a transaction; it may block and call out, and ends
    * with sure_call_apply for the second phase in the transaction. */
