@@ -275,6 +275,25 @@ static void drain_does_not_wait_for_a_client_that_can_go_on_elsewhere(void **sta
   assert_int_equal(6, sum);
 }
 
+static void server_can_be_freed_while_handlers_wait_for_their_clients(void **state) {
+  (void)state;
+  enum { STREAMS = 8 };
+  struct sure_stream *streams[STREAMS];
+  uint64_t total = 0;
+  for (int i = 0; i < STREAMS; i++) {
+    const char key[] = {(char)('a' + i), '\0'};
+    streams[i] = open_sum(key, NULL);
+    write_numbers(streams[i], 1, 3);
+  }
+  wait_until_committed(streams[STREAMS - 1], 3);
+  server = sure_server_free(server); /* others may be in the middle of a commit */
+  for (int i = 0; i < STREAMS; i++) {
+    sure_stream_cancel(streams[i]);
+    assert_int_not_equal(SURE_OK, finish_sum(streams[i], &total));
+  }
+  assert_in_range(sum, 6, 6 * STREAMS);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
 
 int main(void) {
@@ -290,6 +309,7 @@ int main(void) {
       TEST(keys_that_can_not_be_are_refused_before_anything_is_sent),
       TEST(only_a_method_that_runs_in_transactions_commits),
       TEST(drain_does_not_wait_for_a_client_that_can_go_on_elsewhere),
+      TEST(server_can_be_freed_while_handlers_wait_for_their_clients),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
