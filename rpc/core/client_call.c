@@ -49,6 +49,7 @@ static void open_call(struct sure__client *client, struct sure__client_call *cal
                       uint64_t now_ms) {
   if (call->stream != NULL) {
     call->stream->call = call;
+    call->stream->ends.out.may_jump = call->key_is_beside;
     call->attempt_timeout_ms = 0; /* it takes as long as it goes on */
   }
   call->handle = ++client->handle_last;

@@ -133,7 +133,7 @@ void sure__outflow_stop(struct sure__outflow *out) {
 
 /* The receiver has had all before `index` from elsewhere, and it was not sent from here yet. */
 static bool is_ahead(const struct sure__outflow *out, const struct sure__window *window) {
-  return window->offset == 0 && window->acked == window->index - 1 &&
+  return out->may_jump && window->offset == 0 && window->acked == window->index - 1 &&
          window->index > out->sent_index && (out->is_stopped || window->acked == out->ahead);
 }
 

@@ -16,7 +16,8 @@ struct sure__outflow {
   uint32_t sent_offset;
   struct sure__list *seen; /* where the receiver stood last, as `cursor` */
   uint64_t seen_index;
-  uint64_t ahead;        /* so many messages the receiver had from elsewhere; what is added of them
+  bool may_jump;  /* the receiver may have had messages from elsewhere: the stream has a key */
+  uint64_t ahead; /* so many messages the receiver had from elsewhere; what is added of them
                             is dropped */
   uint64_t end_position; /* what all messages so far count */
   uint32_t credit;       /* what may still be sent */

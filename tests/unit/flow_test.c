@@ -396,6 +396,7 @@ static void an_end_that_is_said_again_is_no_message(void **state) {
 /* ---- a receiver that had the beginning from another sender ---- */
 
 static void begin_receiver_at(uint64_t index) {
+  out.may_jump = true;
   sure__inflow_begin_at(&in, index);
   sure__outflow_stop(&out);
   tell();
@@ -467,6 +468,7 @@ static void who_has_less_than_the_receiver_sends_no_end(void **state) {
 static void only_who_has_all_before_may_be_ahead(void **state) {
   (void)state;
   add(10, 1);
+  out.may_jump = true;
   struct sure__window ahead = {.index = 5, .acked = 4, .credit = WINDOW};
   assert_non_null(sure__outflow_take(&out, &ahead)); /* in the middle of a connection */
   sure__outflow_stop(&out);
@@ -475,6 +477,15 @@ static void only_who_has_all_before_may_be_ahead(void **state) {
   struct sure__window inside = {.index = 5, .offset = 3, .acked = 4, .credit = WINDOW};
   assert_non_null(sure__outflow_take(&out, &inside));
   assert_null(sure__outflow_take(&out, &ahead));
+}
+
+/* Nobody else could have sent what came before; to believe it would lose messages. */
+static void of_a_stream_without_a_key_nobody_may_be_ahead(void **state) {
+  (void)state;
+  add(10, 1);
+  sure__outflow_stop(&out);
+  struct sure__window ahead = {.index = 5, .acked = 4, .credit = WINDOW};
+  assert_non_null(sure__outflow_take(&out, &ahead));
 }
 
 int main(void) {
@@ -500,6 +511,7 @@ int main(void) {
       TEST(a_receiver_that_is_ahead_may_be_left_and_come_back_to),
       TEST(who_has_less_than_the_receiver_sends_no_end),
       TEST(only_who_has_all_before_may_be_ahead),
+      TEST(of_a_stream_without_a_key_nobody_may_be_ahead),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
