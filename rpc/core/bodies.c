@@ -1,5 +1,7 @@
 #include "rpc/core/bodies.h"
 
+#include <string.h>
+
 #include "rpc/core/assert.h"
 #include "rpc/core/memory.h"
 #include "rpc/core/wire.h"
@@ -81,8 +83,21 @@ static struct body *new_body(struct sure__bodies *bodies, const struct sure__fra
   return body;
 }
 
+/* Or one that is added to again and again, and never ends, would grow with all that it ever was.
+ * Only when that is most of it: a byte is then moved at most once for each that was sent. */
+static void forget_sent(struct body *body) {
+  if (body->sent_len > body->frames.len / 2) {
+    body->frames.len -= body->sent_len;
+    memmove(body->frames.data, body->frames.data + body->sent_len, body->frames.len);
+    body->sent_len = 0;
+  }
+}
+
 bool sure__bodies_add(struct sure__bodies *bodies, const struct sure__frame *frame) {
   struct body *before = find_any(bodies, frame->sequence, frame->attempt);
+  if (before != NULL) {
+    forget_sent(before);
+  }
   struct body *body = before != NULL ? before : new_body(bodies, frame);
   size_t len_before = body == NULL ? 0 : body->frames.len;
   if (body == NULL || !sure__frame_encode(&body->frames, frame)) {

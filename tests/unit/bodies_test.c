@@ -114,6 +114,35 @@ static void messages_of_one_attempt_come_one_after_the_other(void **state) {
   assert_true(sure__bodies_is_empty(&bodies));
 }
 
+static size_t largest;
+
+static void *note_largest(void *user, void *memory, size_t size) {
+  (void)user;
+  largest = size > largest ? size : largest;
+  return realloc(memory, size);
+}
+
+static void give_back(void *user, void *memory) {
+  (void)user;
+  free(memory);
+}
+
+static void what_was_sent_is_not_kept_of_one_that_never_ends(void **state) {
+  (void)state;
+  sure_set_allocator(&(struct sure_allocator){.realloc = note_largest, .free = give_back});
+  add(1, LONG_LEN);
+  size_t len = bodies.len;
+  for (int i = 0; i < 100; i++) {
+    add(1, LONG_LEN);
+    for (int k = 0; k < FRAMES; k++) {
+      expect_frame_of(1);
+    }
+    assert_int_equal(len, bodies.len);
+  }
+  assert_in_range(largest, 1, 8 * len);
+  sure_set_allocator(&(struct sure_allocator){0});
+}
+
 static void short_messages_go_out_at_once(void **state) {
   (void)state;
   const struct sure__frame frame = {.payload = {.data = payload, .len = 16 * 1024}};
@@ -128,6 +157,7 @@ int main(void) {
       TEST(of_many_only_a_few_are_begun_at_a_time),
       TEST(one_that_is_dropped_makes_place_for_the_next),
       TEST(messages_of_one_attempt_come_one_after_the_other),
+      TEST(what_was_sent_is_not_kept_of_one_that_never_ends),
       TEST(short_messages_go_out_at_once),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
