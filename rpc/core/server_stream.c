@@ -314,11 +314,11 @@ enum sure__stream_turn sure__server_stream_read(struct sure__server *server, str
                                                 uint64_t now_ms,
                                                 struct sure__stream_message **out_message) {
   struct sure__inflow *in = &call->stream->ends.in;
-  bool may_take = !call->method->plan.advances || !sure__server_stream_is_over(call, now_ms);
-  *out_message = may_take ? sure__inflow_next(in) : NULL;
-  if (*out_message == NULL && !may_take) {
-    return SURE__STREAM_OVER;
+  *out_message = NULL;
+  if (call->method->plan.advances && sure__server_stream_is_over(call, now_ms)) {
+    return SURE__STREAM_OVER; /* the next run has what is there */
   }
+  *out_message = sure__inflow_next(in);
   if (*out_message == NULL) {
     return sure__inflow_is_over(in)                    ? SURE__STREAM_ENDED
            : sure__server_stream_is_over(call, now_ms) ? SURE__STREAM_OVER
@@ -354,15 +354,13 @@ enum sure__stream_turn sure__server_stream_write(struct sure__server *server,
 /* ---- a call that commits as it goes ---- */
 
 void sure__server_stream_claimed(struct sure__server *server, struct sure_call *call) {
-  struct sure__server_stream *stream = call->stream;
-  stream->committed = call->op.position;
-  stream->read_count = call->op.position;
-  sure__inflow_begin_at(&stream->ends.in, call->op.position + 1);
+  call->stream->read_count = call->op.position;
+  sure__inflow_begin_at(&call->stream->ends.in, call->op.position + 1);
   tell_window(server, call);
 }
 
 bool sure__server_stream_is_ahead(const struct sure_call *call) {
-  return call->method->plan.advances && call->stream->read_count > call->stream->committed;
+  return call->method->plan.advances && call->stream->read_count > call->stream->ends.in.acked;
 }
 
 void sure__server_stream_commit(struct sure__server *server, struct sure_call *call) {
@@ -373,16 +371,14 @@ void sure__server_stream_commit(struct sure__server *server, struct sure_call *c
 /* Its client is told at once: it may be waiting with more than it may have under way. */
 void sure__server_stream_advanced(struct sure__server *server, struct sure_call *call) {
   struct sure__server_stream *stream = call->stream;
-  if (call->op.verdict == SURE_STORE_DONE) {
-    sure__assert(call->op.position >= stream->committed && "it only goes forward");
-    bool is_news = call->op.position > stream->committed;
-    stream->committed = call->op.position;
-    sure__inflow_ack(&stream->ends.in, stream->committed);
-    if (is_news) {
-      tell_window(server, call);
-    }
+  struct sure__inflow *in = &stream->ends.in;
+  sure__assert(call->op.position >= in->acked && "it only goes forward");
+  bool is_news = call->op.verdict == SURE_STORE_DONE && call->op.position > in->acked;
+  if (is_news) {
+    sure__inflow_ack(in, call->op.position);
+    tell_window(server, call);
   }
-  call->op.position = stream->committed;
+  call->op.position = in->acked; /* what is committed */
   stream->is_taken_over = stream->is_taken_over || call->op.verdict == SURE_STORE_TAKEN_OVER;
   wake(server, call);
 }

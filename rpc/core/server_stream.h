@@ -18,8 +18,7 @@ struct sure__server_stream {
   uint64_t active_ms;          /* when something came, or was taken or given by the handler, last */
   bool is_idle;                /* that was too long ago: it is over */
   bool is_taken_over;          /* another run goes on with it: the same */
-  uint64_t committed; /* of a call that commits as it goes: messages that are of no use any more */
-  void *shell;        /* the shell's own */
+  void *shell;                 /* the shell's own */
 };
 
 /* What came of a handler's wish. */

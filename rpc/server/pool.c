@@ -1,5 +1,4 @@
 /* Threads for handlers that may take their time, and for read transactions. */
-
 #include "rpc/core/memory.h"
 #include "rpc/net/clock.h"
 #include "rpc/net/start.h"

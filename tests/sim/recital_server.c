@@ -162,7 +162,7 @@ enum sure_code recital_begin(void *user, struct sure_call *call, struct sure_str
   }
   *recitation = (struct recitation){.store_number = user,
                                     .reply = reply,
-                                    .heard_count = (uint32_t)call->stream->committed,
+                                    .heard_count = (uint32_t)call->op.position,
                                     .batch_wanted = (uint32_t)chance_between(1, BATCH_MAX)};
   sim.coverage[COVER_RECITAL_RESUMED] += recitation->heard_count > 0;
   return go_on(recitation, call, stream);
