@@ -110,9 +110,14 @@ int client_print_failed_import(const struct client *client, uint64_t committed) 
     print_json(json_pack("{s:s, s:s, s:s, s:I}", "import", client->payment_id, "code",
                          sure_code_name(code), "message", sure_status_message(client->status),
                          "committed", (json_int_t)committed));
-    return EXIT_NOT_APPLIED;
+    return sure_status_recorded(client->status) ? EXIT_REFUSED : EXIT_NOT_APPLIED;
   }
   print_reason(client->status);
+  if (sure_status_recorded(client->status)) {
+    fprintf(stderr, "nothing of it is booked, and the id %s is used up; try again with a new one\n",
+            client->payment_id);
+    return EXIT_REFUSED;
+  }
   fprintf(stderr,
           "the first %" PRIu64 " payments are committed, or more; import the same file again with"
           " --payment-id %s to go on behind them\n",
