@@ -5,6 +5,7 @@
 
 #include "rpc/core/assert.h"
 #include "rpc/core/memory.h"
+#include "rpc/core/wire.h"
 #include "rpc/net/clock.h"
 #include "rpc/net/reader.h"
 
@@ -12,6 +13,8 @@
 enum { WRITE_BUFFER_KEPT_MAX = 512 * 1024 };
 /* Unsent bytes, from which down there is room for more. */
 #define ROOM_LEN (64 * 1024)
+/* Frames that are handed out at a time (docs/performance.md). */
+#define PORTION_LEN (16 * 1024)
 
 struct sure__connection {
   struct sure__connection_config config;
@@ -194,6 +197,26 @@ void sure__connection_start(struct sure__connection *c) {
   sure__connection_release(c);
 }
 
+/* Whole frames from the front of `frames`, as many as are worth a lock and a write. */
+static size_t portion_len(struct sure_bytes frames) {
+  size_t len = 0;
+  while (len < frames.len && len < PORTION_LEN) {
+    len += sure__get_u32(frames.data + len); /* a frame begins with its length */
+  }
+  return len;
+}
+
+/* In portions: what a portion leads to is written before the next one is looked at, so that both
+ * ends of the connection work at the same time. */
+static void hand_out(struct sure__connection *c, struct sure_bytes frames) {
+  while (frames.len > 0) {
+    size_t len = portion_len(frames);
+    c->config.on_bytes(c->config.user, (struct sure_bytes){frames.data, len});
+    frames.data += len;
+    frames.len -= len;
+  }
+}
+
 /* Takes what has arrived, posts the next read, and hands the frames out. False when there was
  * nothing more; then the caller delivers no longer. */
 static bool deliver_one(struct sure__connection *c) {
@@ -218,9 +241,7 @@ static bool deliver_one(struct sure__connection *c) {
   if (post) {
     post_read(c, &room);
   }
-  if (frames.len > 0) {
-    c->config.on_bytes(c->config.user, frames);
-  }
+  hand_out(c, frames);
   return go;
 }
 
