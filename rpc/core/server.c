@@ -37,6 +37,7 @@ bool sure__server_init(struct sure__server *server, const struct sure__server_co
   sure__list_init(&server->pumping);
   sure__list_init(&server->streams);
   sure__list_init(&server->free_calls);
+  sure__list_init(&server->free_tasks);
   sure__index_init(&server->sessions);
   server->sweep_timer.kind = SURE__TIMER_SWEEP;
   server->reconcile_timer.kind = SURE__TIMER_RECONCILE;
@@ -62,6 +63,7 @@ void sure__server_fini(struct sure__server *server) {
     sure__arena_fini(&call->arena);
     sure__free(call);
   }
+  sure__tasks_forget(server);
   sure__assert(server->sessions.count == 0 && "sessions go with their connections and calls");
   sure__index_fini(&server->sessions);
   sure__timers_fini(&server->timers);

@@ -263,6 +263,8 @@ struct sure__server {
   struct sure__list streams; /* sure__server_stream.of_server */
   uint32_t stream_count;     /* of these, with those that linger */
   struct sure__list free_calls;
+  struct sure__list free_tasks;
+  uint32_t free_task_count;
   struct sure__timer sweep_timer;
   struct sure__timer reconcile_timer;
   size_t timer_count; /* reserved in timers */

@@ -54,6 +54,8 @@ bool sure__task_set_principal(struct sure__task *task, struct sure_bytes princip
 void sure__task_set_peer(struct sure__task *task, struct sure__peer *peer);
 void sure__task_submit(struct sure__server *server, struct sure__task *task);
 void sure__task_free(struct sure__server *server, struct sure__task *task);
+/* Gives the memory of tasks that are over back. */
+void sure__tasks_forget(struct sure__server *server);
 
 /* server_session.c */
 

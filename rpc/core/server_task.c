@@ -1,4 +1,5 @@
-/* Store work that is not a call: attach, acknowledge, settle, leases. */
+/* Store work that is not a call: attach, acknowledge, settle, leases. Objects are used again, with
+ * their arena, so that an acknowledgment in the steady state allocates nothing. */
 #include "rpc/core/assert.h"
 #include "rpc/core/memory.h"
 #include "rpc/core/server_private.h"
@@ -6,6 +7,8 @@
 /* Largest number of tasks of one connection: with ACK frames of the greatest length, about as many
  * bytes as the messages that it may have unfinished. */
 enum { PEER_TASKS_MAX = 256 };
+/* Objects that are kept for the next tasks. */
+enum { FREE_TASKS_MAX = 64 };
 
 bool sure__peer_may_ask(const struct sure__peer *peer) {
   return peer->task_count < PEER_TASKS_MAX;
@@ -15,12 +18,23 @@ static void *alloc_in_arena(void *arena, size_t size) {
   return sure__arena_alloc(arena, size);
 }
 
+/* One that was used before, or new and empty. */
+static struct sure__task *take_task(struct sure__server *server) {
+  struct sure__list *link = sure__list_pop(&server->free_tasks);
+  if (link == NULL) {
+    return sure__alloc(sizeof(struct sure__task));
+  }
+  server->free_task_count--;
+  return sure__container_of(link, struct sure__task, link);
+}
+
 struct sure__task *sure__task_new(struct sure__server *server, enum sure_store_op_kind kind) {
-  struct sure__task *task = sure__alloc(sizeof *task);
+  struct sure__task *task = take_task(server);
   if (task == NULL) {
     return NULL;
   }
-  task->server = server;
+  struct sure__arena arena = task->arena;
+  *task = (struct sure__task){.server = server, .arena = arena};
   task->op.kind = kind;
   task->op.alloc = alloc_in_arena;
   task->op.alloc_user = &task->arena;
@@ -43,6 +57,11 @@ void sure__task_submit(struct sure__server *server, struct sure__task *task) {
   sure__list_append(&server->actions.tasks, &task->link);
 }
 
+static void free_task(struct sure__task *task) {
+  sure__arena_fini(&task->arena);
+  sure__free(task);
+}
+
 void sure__task_free(struct sure__server *server, struct sure__task *task) {
   sure__assert(server->task_count > 0 && "each task was counted");
   server->task_count--;
@@ -51,6 +70,19 @@ void sure__task_free(struct sure__server *server, struct sure__task *task) {
   }
   sure__list_remove(&task->link);
   sure__list_remove(&task->of_peer);
-  sure__arena_fini(&task->arena);
-  sure__free(task);
+  if (server->free_task_count == FREE_TASKS_MAX) {
+    free_task(task);
+    return;
+  }
+  sure__arena_reset(&task->arena);
+  sure__list_append(&server->free_tasks, &task->link);
+  server->free_task_count++;
+}
+
+void sure__tasks_forget(struct sure__server *server) {
+  struct sure__list *link;
+  while ((link = sure__list_pop(&server->free_tasks)) != NULL) {
+    free_task(sure__container_of(link, struct sure__task, link));
+  }
+  server->free_task_count = 0;
 }
