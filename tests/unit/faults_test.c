@@ -86,7 +86,7 @@ static void survive_allocations(const struct story *story) {
     end_well(story);
     ends_end(&ends);
   }
-  assert_true(n > 20);
+  assert_true(n > 15); /* the story has that many allocations to fail */
 }
 
 static void calls_survive_each_allocation_that_fails_at_either_end(void **state) {
