@@ -1,15 +1,14 @@
 /* sure-bench-streams: the memory of a server that has many streams on which nothing happens, and of
  * one whose consumer takes nothing. The server is a process of its own. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sure/sure.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "bench.sure.h"
+#include "served.h"
 
 enum { STREAMS = 10000, STREAMS_PER_CHANNEL = 2500, CHANNELS = STREAMS / STREAMS_PER_CHANNEL };
 enum { POURS = 1, POURED_LEN = 1024, TAKES_NOTHING_S = 2 };
@@ -45,19 +44,10 @@ static enum sure_code watch(void *user, struct sure_call *call, const Request *r
   return go_on((void *)(uintptr_t)request, call, stream);
 }
 
-static int serve(int url_fd) {
+static enum sure_code set_up(struct sure_server *server) {
   static const struct sure__bench__v1__bench_server handlers = {.watch = watch};
-  struct sure_server *server = NULL;
-  enum sure_code code = sure_server_open(NULL, &server);
-  code = code ? code : sure_server_set_run_mode(server, "sure.bench.v1.Bench", SURE_RUN_POOL);
-  code = code ? code : sure__bench__v1__bench_server__register(server, &handlers, NULL);
-  code = code ? code : sure_server_listen(server, "tcp://127.0.0.1:0");
-  const char *url = code ? "" : sure_server_url(server, 0);
-  if (code == SURE_OK && write(url_fd, url, strlen(url) + 1) > 0) {
-    code = sure_server_run(server, 100);
-  }
-  sure_server_free(server);
-  return code == SURE_OK || code == SURE_DEADLINE_EXCEEDED ? 0 : 1;
+  enum sure_code code = sure_server_set_run_mode(server, "sure.bench.v1.Bench", SURE_RUN_POOL);
+  return code ? code : sure__bench__v1__bench_server__register(server, &handlers, NULL);
 }
 
 /* ---- the client ---- */
@@ -155,28 +145,15 @@ static void measure_slow_consumer(const char *url, pid_t server) {
 }
 
 int main(int argc, char **argv) {
-  int ends[2];
-  char url[128] = "";
+  struct served server;
   if (argc != 1) {
     fprintf(stderr, "usage: %s    (takes no arguments)\n", argv[0]);
     return 2;
   }
-  if (pipe(ends) != 0) {
+  if (!served_start(&server, NULL, set_up)) {
     return 1;
   }
-  pid_t server = fork();
-  if (server == 0) {
-    close(ends[0]);
-    _exit(serve(ends[1]));
-  }
-  close(ends[1]);
-  if (server < 0 || read(ends[0], url, sizeof url - 1) <= 0) {
-    fprintf(stderr, "sure-bench-streams: the server did not start\n");
-    return 1;
-  }
-  measure_slow_consumer(url, server);
-  measure_idle(url, server);
-  kill(server, SIGTERM);
-  int status = 0;
-  return waitpid(server, &status, 0) == server && status == 0 ? 0 : 1;
+  measure_slow_consumer(server.url, server.pid);
+  measure_idle(server.url, server.pid);
+  return served_stop(&server) ? 0 : 1;
 }

@@ -16,6 +16,9 @@ def median: sort | if length == 0 then null
     $rows[] | select(.peer == $peer and .scenario == $scenario) | .[$field];
   [$durable | split("\n")[] | select(length > 0) | split(" ")
     | {sure: (.[1] | tonumber), floor: (.[3] | tonumber), batch: (.[5] | tonumber)}] as $charges
+| def pairs: split("\n") | map(select(length > 0) | split(" ") as $words
+    | [range(0; $words | length; 2) | {($words[.]): ($words[. + 1] | tonumber)}] | add);
+  ($crowd | pairs) as $crowds | ($growth | pairs) as $growths
 | def best($peer; $scenario): [$rows[]
     | select(.peer == $peer and (.scenario | startswith($scenario))) | .calls_per_s] | max;
   def ratio($scenario; $field; $peer): of("sure"; $scenario; $field) / of($peer; $scenario; $field);
@@ -24,7 +27,7 @@ def median: sort | if length == 0 then null
     {name: $name, value: $value, target: "at least \($target)", met: ($value >= $target)};
   def at_most($name; $value; $target):
     {name: $name, value: $value, target: "at most \($target)", met: ($value <= $target)};
-  {commit: $commit, machine: $machine, command: $command, rows: $rows, sizes: $sizes, charges: $charges, targets: [
+  {commit: $commit, machine: $machine, command: $command, rows: $rows, sizes: $sizes, charges: $charges, crowds: $crowds, growths: $growths, targets: [
     at_least("calls/s, 64 outstanding, against gRPC C++"; ratio("unary 64"; "calls_per_s"; "grpc"); 10),
     at_least("calls/s, 64 outstanding, against bare nng_stream"; ratio("unary 64"; "calls_per_s"; "nng"); 0.6),
     at_least("calls/s, 256 outstanding, against gRPC C++"; ratio("unary 256"; "calls_per_s"; "grpc"); 30),
@@ -40,6 +43,12 @@ def median: sort | if length == 0 then null
     at_least("streamed messages/s of 1 KiB against gRPC C++"; ratio("stream 1"; "calls_per_s"; "grpc"); 5),
     at_least("durable charges/s with 256 outstanding, against bare SQLite in the same batches";
       $charges | map(.sure / .floor) | median; 0.75),
+    at_least("calls/s of 256 connections among 10 000, against 256 alone";
+      $crowds | map(.many / .few) | median; 0.7),
+    at_most("time of a call with 1 000 000 sessions at the server, against 1 000";
+      $growths | map(.few / .many) | median; 1.3),
+    at_most("allocations a call in the runtime, both sides";
+      $sizes.allocations_sure + $sizes.allocations_protobuf_c | [. * 1000 | round / 1000, 0] | max; 0),
     at_most("bytes at the server for an idle connection with its session"; $sizes.connection; 16384),
     at_most("bytes in the memory store for a session without records"; $sizes.session; 256),
     at_most("bytes in the memory store for a record, beside its reply"; $sizes.record; 64),

@@ -5,7 +5,7 @@
 #include "rpc/core/assert.h"
 #include "rpc/core/memory.h"
 
-#define ROWS_INITIAL 16
+#define ROWS_INITIAL 8
 
 /* Ids are random and drawn by the server, so any part of one is a good hash. */
 static uint64_t hash_id(const struct sure_session_id *id) {
