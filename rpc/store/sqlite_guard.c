@@ -51,11 +51,13 @@ int sure__sqlite_guard_install(sqlite3 *database, enum sure__sqlite_guard *guard
   return sqlite3_set_authorizer(database, authorize, guard);
 }
 
-static bool reset_busy(sqlite3 *database) {
+static bool reset_busy(sqlite3 *database, const struct sure__sqlite_own *own) {
   bool any = false;
   sqlite3_stmt *statement = NULL;
   while ((statement = sqlite3_next_stmt(database, statement)) != NULL) {
-    if (sqlite3_stmt_busy(statement)) {
+    if (own != NULL && statement == own->first) {
+      statement = own->last;
+    } else if (sqlite3_stmt_busy(statement)) {
       sqlite3_reset(statement);
       any = true;
     }
@@ -70,8 +72,9 @@ static bool has_deferred(sqlite3 *database) {
   return code != SQLITE_OK || pending != 0;
 }
 
-enum sure__sqlite_state sure__sqlite_inspect(sqlite3 *database) {
-  bool was_busy = reset_busy(database);
+enum sure__sqlite_state sure__sqlite_inspect(sqlite3 *database,
+                                             const struct sure__sqlite_own *own) {
+  bool was_busy = reset_busy(database, own);
   if (sqlite3_get_autocommit(database)) {
     return SURE__SQLITE_LEFT;
   }

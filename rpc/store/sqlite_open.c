@@ -126,7 +126,8 @@ static enum sure_code apply_schema(struct sure__sqlite *store, bool is_new,
   store->guard = SURE__GUARD_SCHEMA;
   enum sure_code code = options->schema(options->schema_user, store->database, is_new, &message);
   store->guard = SURE__GUARD_OFF;
-  if (code == SURE_OK && sure__sqlite_inspect(store->database) != SURE__SQLITE_INTACT) {
+  if (code == SURE_OK &&
+      sure__sqlite_inspect(store->database, &store->own) != SURE__SQLITE_INTACT) {
     message = "the application's schema function left or spoilt its transaction";
     code = SURE_FAILED_PRECONDITION;
   }

@@ -70,7 +70,7 @@ static bool begin(sqlite3 *database) {
 }
 
 static bool end(sqlite3 *database) {
-  (void)sure__sqlite_inspect(database); /* resets what was left busy */
+  (void)sure__sqlite_inspect(database, NULL); /* resets what was left busy */
   if (SURE__MUTANT(SNAPSHOT_KEPT)) {
     return true;
   }

@@ -64,7 +64,7 @@ static bool insert(struct sure__sqlite *store, struct sure_store_op *op,
 
 bool sure__sqlite_run_handler(struct sure__sqlite *store, struct sure_store_op *op, bool *out_keep,
                               bool *out_spoilt) {
-  sure__assert(sure__sqlite_inspect(store->database) == SURE__SQLITE_INTACT &&
+  sure__assert(sure__sqlite_inspect(store->database, &store->own) == SURE__SQLITE_INTACT &&
                "whoever spoilt it was rolled back");
   op->record = (struct sure_record){0};
   store->ran = true;
@@ -72,7 +72,7 @@ bool sure__sqlite_run_handler(struct sure__sqlite *store, struct sure_store_op *
   *out_keep = op->run(op->run_user, op, store->database, &op->record);
   store->guard = SURE__GUARD_OFF;
   int code = sqlite3_extended_errcode(store->database);
-  enum sure__sqlite_state state = sure__sqlite_inspect(store->database);
+  enum sure__sqlite_state state = sure__sqlite_inspect(store->database, &store->own);
   if (state == SURE__SQLITE_LEFT && !SURE__MUTANT(AUTOCOMMIT_NOT_CHECKED)) {
     /* SQLite itself ends a transaction when disk, memory or I/O fails in it. */
     bool by_system = (code & 0xff) == SQLITE_FULL || (code & 0xff) == SQLITE_NOMEM ||

@@ -6,6 +6,19 @@ static const char *const texts[] = {
 #undef SURE__STATEMENT_ENUM
 };
 
+/* SQLite lists a connection's statements, and puts a new one in front. It does not promise that, so
+ * this looks: where it is not so, no statement is passed over. */
+static struct sure__sqlite_own find_own(struct sure__sqlite *store) {
+  struct sure__sqlite_own own = {.first = store->statements[SURE__SQL_COUNT - 1],
+                                 .last = store->statements[0]};
+  for (int i = SURE__SQL_COUNT - 1; i > 0; i--) {
+    if (sqlite3_next_stmt(store->database, store->statements[i]) != store->statements[i - 1]) {
+      return (struct sure__sqlite_own){0};
+    }
+  }
+  return own;
+}
+
 int sure__sqlite_prepare(struct sure__sqlite *store) {
   for (int i = 0; i < SURE__SQL_COUNT; i++) {
     int code = sqlite3_prepare_v3(store->database, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
@@ -14,10 +27,12 @@ int sure__sqlite_prepare(struct sure__sqlite *store) {
       return code;
     }
   }
+  store->own = find_own(store);
   return SQLITE_OK;
 }
 
 void sure__sqlite_finalize(struct sure__sqlite *store) {
+  store->own = (struct sure__sqlite_own){0};
   for (int i = 0; i < SURE__SQL_COUNT; i++) {
     sqlite3_finalize(store->statements[i]);
     store->statements[i] = NULL;

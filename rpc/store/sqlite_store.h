@@ -86,6 +86,13 @@ struct sure__sqlite_readers {
   size_t idle_count;
 };
 
+/* The first and the last of the store's own statements in SQLite's list of a connection's
+ * statements, where no others lie between them; NULL: there is nothing to pass over. */
+struct sure__sqlite_own {
+  sqlite3_stmt *first;
+  sqlite3_stmt *last;
+};
+
 struct sure__sqlite {
   struct sure_store base;
   struct sure_sqlite_store_options options; /* with copies of its strings */
@@ -93,6 +100,7 @@ struct sure__sqlite {
   char *vfs;
   sqlite3 *database; /* the writer */
   sqlite3_stmt *statements[SURE__SQL_COUNT];
+  struct sure__sqlite_own own;
   enum sure__sqlite_guard guard;
   struct sure__index sessions; /* of this batch, by id */
   struct sure__list session_list;
@@ -227,8 +235,10 @@ enum sure__sqlite_state {
 };
 /* Lets the connection's authorizer and commit hook read `guard` from now on. */
 int sure__sqlite_guard_install(sqlite3 *database, enum sure__sqlite_guard *guard);
-/* What a handler made of the transaction. Resets statements that it left busy. */
-enum sure__sqlite_state sure__sqlite_inspect(sqlite3 *database);
+/* What a handler made of the transaction. Resets statements that it left busy. It runs for each
+ * call, and so passes over the store's `own` statements, which are never busy here; NULL: there are
+ * none on this connection. */
+enum sure__sqlite_state sure__sqlite_inspect(sqlite3 *database, const struct sure__sqlite_own *own);
 
 /* sqlite_run */
 bool sure__sqlite_call(struct sure__sqlite *store, struct sure_store_op *op);

@@ -60,6 +60,11 @@ static void leave_busy(struct world *world, sqlite3 *database) {
   world->left = statement;
 }
 
+static void leave_early_busy(struct world *world, sqlite3 *database) {
+  (void)database;
+  assert_int_equal(SQLITE_ROW, sqlite3_step(world->early));
+}
+
 static void leave_deferred(struct world *world, sqlite3 *database) {
   (void)world;
   try_sql(database, "INSERT INTO children VALUES (1234)");
@@ -101,6 +106,10 @@ static void a_statement_left_busy_fails_its_own_call_only(void **state) {
   struct world *world = *state;
   batch_with_culprit(world, leave_busy);
   sqlite3_finalize(world->left);
+}
+
+static void a_statement_of_the_schema_function_left_busy_fails_its_own_call_only(void **state) {
+  batch_with_culprit(*state, leave_early_busy);
 }
 
 static void a_deferred_foreign_key_fails_its_own_call_only(void **state) {
@@ -444,6 +453,7 @@ int main(void) {
       TEST(insert_or_rollback_fails_its_own_call_only),
       TEST(what_is_written_after_a_rollback_is_not_committed),
       TEST(a_statement_left_busy_fails_its_own_call_only),
+      TEST(a_statement_of_the_schema_function_left_busy_fails_its_own_call_only),
       TEST(a_deferred_foreign_key_fails_its_own_call_only),
       TEST(a_commit_that_is_refused_leaves_nothing),
       TEST(handlers_may_not_touch_transactions_or_our_tables),

@@ -45,7 +45,7 @@ static int memory_charges(struct world *world) {
 
 static enum sure_code bank_schema(void *user, sqlite3 *database, bool is_new,
                                   const char **out_message) {
-  (void)user;
+  struct world *world = user;
   (void)out_message;
   static const char tables[] =
       "CREATE TABLE charges (number INTEGER PRIMARY KEY, sequence INTEGER);"
@@ -54,15 +54,16 @@ static enum sure_code bank_schema(void *user, sqlite3 *database, bool is_new,
       " REFERENCES parents (number) DEFERRABLE INITIALLY DEFERRED);"
       "CREATE TRIGGER refuse BEFORE INSERT ON charges WHEN NEW.sequence = -1"
       " BEGIN SELECT RAISE(ROLLBACK, 'no such charge'); END;";
-  if (!is_new) {
-    return SURE_OK;
-  }
-  return sqlite3_exec(database, tables, NULL, NULL, NULL) == SQLITE_OK ? SURE_OK : SURE_INTERNAL;
+  bool is_good =
+      (!is_new || sqlite3_exec(database, tables, NULL, NULL, NULL) == SQLITE_OK) &&
+      sqlite3_prepare_v2(database, "SELECT * FROM charges", -1, &world->early, NULL) == SQLITE_OK;
+  return is_good ? SURE_OK : SURE_INTERNAL;
 }
 
 static struct sure_store *open_sqlite(struct world *world) {
   struct sure_sqlite_store_options options = {.path = world->path,
                                               .schema = bank_schema,
+                                              .schema_user = world,
                                               .busy_timeout_ms = 200,
                                               .sessions_max = world->limits.sessions_max,
                                               .session_records_max =

@@ -52,6 +52,7 @@ struct world {
   struct behaviour behaviour;
   int memory_charges;   /* the bank of a store without tables */
   sqlite3_stmt *left;   /* by a handler that misbehaves */
+  sqlite3_stmt *early;  /* prepared by the schema function; ends with the store */
   int runs;             /* of handlers */
   int allocations_left; /* op memory fails after so many; negative: never */
   struct block *blocks; /* memory of ops */
