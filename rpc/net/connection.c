@@ -13,6 +13,8 @@
 enum { WRITE_BUFFER_KEPT_MAX = 512 * 1024 };
 /* Unsent bytes, from which down there is room for more. */
 #define ROOM_LEN (64 * 1024)
+/* Writes in a row without a read between them that whoever flushes does by itself. */
+enum { WRITES_AT_ONCE_MAX = 2 };
 /* Frames that are handed out at a time (docs/performance.md). */
 #define PORTION_LEN (16 * 1024)
 
@@ -20,7 +22,8 @@ struct sure__connection {
   struct sure__connection_config config;
   nng_stream *stream;
   nng_aio *read_aio;
-  nng_aio *write_aio;
+  nng_aio *write_aio;   /* for what the socket has no room for now */
+  nng_aio *at_once_aio; /* has no callback */
 
   pthread_mutex_t mutex;
   unsigned hold_count; /* a posted read, a running delivery and a write in flight hold it too */
@@ -39,10 +42,11 @@ struct sure__connection {
   struct sure__buffer pending;
   struct sure__buffer written; /* its bytes from written_len on are in flight */
   size_t written_len;
-  size_t backlog_len; /* sure__connection_set_backlog */
-  bool writing;
-  bool asks_room;  /* somebody waits for on_room */
-  bool bytes_lost; /* memory was short: the stream has a hole and must end */
+  size_t backlog_len;     /* sure__connection_set_backlog */
+  bool writing;           /* some thread, or a write in flight, has `written` to itself */
+  unsigned at_once_count; /* of writes since the last read */
+  bool asks_room;         /* somebody waits for on_room */
+  bool bytes_lost;        /* memory was short: the stream has a hole and must end */
 };
 
 static void on_read(void *user);
@@ -60,12 +64,14 @@ struct sure__connection *sure__connection_open(nng_stream *stream,
   sure__reader_init(&c->reader);
   pthread_mutex_init(&c->mutex, NULL);
   if (nng_aio_alloc(&c->read_aio, on_read, c) != 0 ||
-      nng_aio_alloc(&c->write_aio, on_written, c) != 0) {
+      nng_aio_alloc(&c->write_aio, on_written, c) != 0 ||
+      nng_aio_alloc(&c->at_once_aio, NULL, NULL) != 0) {
     return sure__connection_free(c);
   }
   /* A finite time-out would put the aio on a list that nng 1.5 scans at every wake-up. */
   nng_aio_set_timeout(c->read_aio, NNG_DURATION_INFINITE);
   nng_aio_set_timeout(c->write_aio, NNG_DURATION_INFINITE);
+  nng_aio_set_timeout(c->at_once_aio, NNG_DURATION_INFINITE);
   return c;
 }
 
@@ -75,6 +81,7 @@ struct sure__connection *sure__connection_free(struct sure__connection *c) {
   }
   nng_aio_free(c->read_aio); /* both wait for their callbacks */
   nng_aio_free(c->write_aio);
+  nng_aio_free(c->at_once_aio);
   nng_stream_free(c->stream);
   sure__reader_fini(&c->reader);
   sure__buffer_fini(&c->pending);
@@ -257,6 +264,7 @@ static void on_read(void *user) {
   }
   pthread_mutex_lock(&c->mutex);
   c->arrived = true;
+  c->at_once_count = 0;
   c->arrived_len = nng_aio_count(c->read_aio);
   bool mine = !c->delivering;
   c->delivering = true;
@@ -293,7 +301,7 @@ void sure__connection_set_backlog(struct sure__connection *c, size_t len) {
   pthread_mutex_unlock(&c->mutex);
 }
 
-/* Under the lock, with no write in flight: whether there is something to write. */
+/* Under the lock, with nothing in flight: whether there is something to write. */
 static bool prepare_write(struct sure__connection *c) {
   sure__buffer_clear(&c->written, WRITE_BUFFER_KEPT_MAX);
   c->written_len = 0;
@@ -304,31 +312,34 @@ static bool prepare_write(struct sure__connection *c) {
   return c->writing;
 }
 
-/* Without the lock. What is in flight belongs to the write, so no lock is needed to look at it. */
-static void post_write(struct sure__connection *c) {
+/* Without the lock. What is being written belongs to the writer, so no lock is needed to look at
+ * it. */
+static void send_rest(struct sure__connection *c, nng_aio *aio) {
   nng_iov rest = {.iov_buf = c->written.data + c->written_len,
                   .iov_len = c->written.len - c->written_len};
-  nng_aio_set_iov(c->write_aio, 1, &rest);
-  nng_stream_send(c->stream, c->write_aio);
+  nng_aio_set_iov(aio, 1, &rest);
+  nng_stream_send(c->stream, aio);
+}
+
+/* Goes on in on_written. */
+static void post_write(struct sure__connection *c) {
+  send_rest(c, c->write_aio);
   abort_if_closing(c, c->write_aio);
 }
 
-void sure__connection_flush(struct sure__connection *c) {
-  pthread_mutex_lock(&c->mutex);
-  bool post = !c->writing && prepare_write(c);
-  if (post) {
-    c->hold_count++;
-  }
-  pthread_mutex_unlock(&c->mutex);
-  if (post) {
-    post_write(c);
-  }
-  close_if_bytes_lost(c);
+/* What the socket takes at once costs no other thread. nng has sent some of it before it returns,
+ * or nothing: one that waits is cancelled, and has then sent nothing. False: nothing. */
+static bool write_at_once(struct sure__connection *c, size_t *out_len) {
+  send_rest(c, c->at_once_aio);
+  nng_aio_cancel(c->at_once_aio);
+  nng_aio_wait(c->at_once_aio);
+  *out_len = nng_aio_count(c->at_once_aio);
+  return nng_aio_result(c->at_once_aio) == 0;
 }
 
 /* Under the lock: the write went through, maybe short. Whether there is more to write. */
-static bool continue_write(struct sure__connection *c) {
-  c->written_len += nng_aio_count(c->write_aio);
+static bool continue_write(struct sure__connection *c, size_t len) {
+  c->written_len += len;
   if (c->written_len < c->written.len && c->close_reason == NULL) {
     return true;
   }
@@ -343,28 +354,11 @@ static bool is_finished(struct sure__connection *c) {
   return finished;
 }
 
-void sure__connection_finish(struct sure__connection *c, const char *reason) {
-  pthread_mutex_lock(&c->mutex);
-  c->finish_reason = reason;
-  c->finishing_since_ms = sure__clock_ms();
-  pthread_mutex_unlock(&c->mutex);
-  sure__connection_flush(c);
-  if (is_finished(c)) {
-    sure__connection_close(c, reason);
-  }
-}
-
-static void on_written(void *user) {
-  struct sure__connection *c = user;
-  int error = nng_aio_result(c->write_aio);
-  if (error != 0) {
-    sure__connection_close(c, nng_strerror(error));
-    sure__connection_release(c);
-    return;
-  }
+/* `len` bytes were written: tells those that wait for it. Whether there is more to write. */
+static bool advance(struct sure__connection *c, size_t len) {
   nng_iov room;
   pthread_mutex_lock(&c->mutex);
-  bool more = continue_write(c);
+  bool more = continue_write(c, len);
   bool has_room = c->asks_room && unsent_len(c) <= ROOM_LEN;
   c->asks_room = c->asks_room && !has_room;
   c->hold_count += has_room;
@@ -374,17 +368,69 @@ static void on_written(void *user) {
     post_read(c, &room);
   }
   close_if_bytes_lost(c);
-  if (more) {
-    post_write(c); /* goes on holding the connection */
-  } else if (is_finished(c)) {
+  if (!more && is_finished(c)) {
     sure__connection_close(c, c->finish_reason);
   }
   if (has_room) {
     c->config.on_room(c->config.user);
     sure__connection_release(c);
   }
-  if (!more) {
+  return more;
+}
+
+/* Whoever pours gathers more while nng's thread writes, so that more goes into each write. */
+static bool may_write_at_once(struct sure__connection *c) {
+  pthread_mutex_lock(&c->mutex);
+  bool may = !c->asks_room && c->at_once_count < WRITES_AT_ONCE_MAX;
+  c->at_once_count += may;
+  pthread_mutex_unlock(&c->mutex);
+  return may;
+}
+
+/* Writes what there is. The writer holds the connection, until nothing is left. */
+static void write_all(struct sure__connection *c) {
+  size_t len;
+  while (may_write_at_once(c) && write_at_once(c, &len)) {
+    if (!advance(c, len)) {
+      sure__connection_release(c);
+      return;
+    }
+  }
+  post_write(c);
+}
+
+static void on_written(void *user) {
+  struct sure__connection *c = user;
+  int error = nng_aio_result(c->write_aio);
+  if (error != 0) {
+    sure__connection_close(c, nng_strerror(error));
     sure__connection_release(c);
+  } else if (advance(c, nng_aio_count(c->write_aio))) {
+    write_all(c);
+  } else {
+    sure__connection_release(c);
+  }
+}
+
+void sure__connection_flush(struct sure__connection *c) {
+  pthread_mutex_lock(&c->mutex);
+  bool write = !c->writing && prepare_write(c);
+  c->hold_count += write;
+  pthread_mutex_unlock(&c->mutex);
+  if (write) {
+    write_all(c);
+  }
+  close_if_bytes_lost(c);
+}
+
+void sure__connection_finish(struct sure__connection *c, const char *reason) {
+  pthread_mutex_lock(&c->mutex);
+  c->finish_reason = reason;
+  c->finishing_since_ms = sure__clock_ms();
+  pthread_mutex_unlock(&c->mutex);
+  sure__connection_flush(c);
+  if (is_finished(c)) {
+    sure__connection_close(c, reason);
   }
 }
 
