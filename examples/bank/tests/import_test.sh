@@ -62,7 +62,8 @@ seen=
 await_progress() {
   local now=$seen
   while [ "$now" = "$seen" ]; do
-    kill -STOP "$importer" 2>/dev/null || fail "the import ended too soon: $(cat imported import.err)"
+    kill -STOP "$importer" 2>/dev/null ||
+      fail "the import ended too soon: $(cat imported import.err)"
     now=$(bank balance bob)
     kill -CONT "$importer"
   done
