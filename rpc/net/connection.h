@@ -5,10 +5,12 @@
  * owner. on_bytes runs on a thread of nng, never twice at the same time for one connection, and in
  * the order of the stream.
  *
- * Writing: bytes gather in the connection while a write is in flight; when it completes, all of
- * them leave in the next one. The owner encodes frames under its own lock, moves them in with
- * sure__connection_queue under the same lock (so their order on the wire is the order of the lock),
- * and calls sure__connection_flush when it has unlocked.
+ * Writing: what the socket takes at once is written by the thread that flushes, which saves two
+ * others from being woken. What it does not take is left to a thread of nng, and so are several
+ * writes in a row without a read between them: more gathers meanwhile, and leaves in one write. The
+ * owner encodes frames under its own lock, moves them in with sure__connection_queue under the same
+ * lock (so their order on the wire is the order of the lock), and calls sure__connection_flush when
+ * it has unlocked.
  *
  *     open --start--> running --close, or the peer is gone--> closing --last callback--> closed
  *                                                                       (on_closed)
@@ -41,7 +43,7 @@ struct sure__connection_config {
   /* `reason` is a text for logs, valid until it returns. */
   void (*on_closed)(void *user, const char *reason);
   /* Most of what was queued is written, which sure__connection_ask_room wanted to hear, once. On a
-   * thread of nng; the connection is held. May queue and flush. NULL: nobody asks. */
+   * thread of nng or one that flushes; the connection is held. May queue and flush. NULL: nobody asks. */
   void (*on_room)(void *user);
   void *user;
   /* Back-pressure (S23): while more unsent bytes than this are queued, no further read is posted
