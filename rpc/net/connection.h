@@ -43,7 +43,8 @@ struct sure__connection_config {
   /* `reason` is a text for logs, valid until it returns. */
   void (*on_closed)(void *user, const char *reason);
   /* Most of what was queued is written, which sure__connection_ask_room wanted to hear, once. On a
-   * thread of nng or one that flushes; the connection is held. May queue and flush. NULL: nobody asks. */
+   * thread of nng or one that flushes; the connection is held. May queue and flush. NULL: nobody
+   * asks. */
   void (*on_room)(void *user);
   void *user;
   /* Back-pressure (S23): while more unsent bytes than this are queued, no further read is posted
