@@ -29,10 +29,11 @@ def of($scenario): map(select(.scenario == $scenario)) | sort_by({sure: 0, grpc:
 + "td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}.met{color:#0a7d5a}.not{color:#b02a2a}</style></head><body>"
 + "<h1>Sure beside its peers</h1><p class='of'>\($all.machine | @html). Commit \($all.commit | @html). <code>\($all.command | @html)</code>. Medians of \($all.rows[0].rounds) rounds.</p>"
 + "<h2>Calls a second</h2>"
-+ (["1", "64", "256"] | map(. as $n | chart("\($n) open at a time"; $all.rows | of("unary \($n)"); .calls_per_s; .calls_per_s | thousands)) | join(""))
++ (["1", "64", "256", "1024"] | map(. as $n | chart("\($n) open at a time"; $all.rows | of("unary \($n)"); .calls_per_s; .calls_per_s | thousands)) | join(""))
++ chart("64 open at a time, over a Unix socket"; $all.rows | of("ipc 64"); .calls_per_s; .calls_per_s | thousands)
 + chart("a stream of 1 KiB, messages a second"; $all.rows | of("stream 1"); .calls_per_s; .calls_per_s | thousands)
 + "<h2>Latency</h2>"
-+ (["1", "64", "256"] | map(. as $n | chart("median in µs, \($n) open at a time"; $all.rows | of("unary \($n)"); .p50_us; .p50_us | round2 | tostring)) | join(""))
++ (["1", "64", "256", "1024"] | map(. as $n | chart("median in µs, \($n) open at a time"; $all.rows | of("unary \($n)"); .p50_us; .p50_us | round2 | tostring)) | join(""))
 + "<h2>CPU of a call, both sides</h2>"
 + chart("µs, 256 open at a time"; $all.rows | of("unary 256"); .client_cpu_us + .server_cpu_us; .client_cpu_us + .server_cpu_us | round2 | tostring)
 + "<h2>Targets</h2><table><tr><th>what</th><th></th><th>reached</th><th>target</th></tr>"

@@ -87,11 +87,13 @@ std::unique_ptr<grpc_peer::Peer::Stub> Connect(const char *address) {
 
 }  // namespace
 
-bool peer_serve(void) {
+bool peer_serve(const char *path) {
   Server service;
   int port = 0;
   grpc::ServerBuilder builder;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  const std::string unix_address = path == nullptr ? "" : "unix:" + std::string(path);
+  builder.AddListeningPort(path == nullptr ? "127.0.0.1:0" : unix_address,
+                           grpc::InsecureServerCredentials(), &port);
   builder.RegisterService(&service);
   auto queue = builder.AddCompletionQueue();
   auto server = builder.BuildAndStart();
@@ -111,7 +113,8 @@ bool peer_serve(void) {
       }
     }
   });
-  peer_ready(("127.0.0.1:" + std::to_string(port)).c_str());
+  const std::string tcp_address = "127.0.0.1:" + std::to_string(port);
+  peer_ready((path == nullptr ? tcp_address : unix_address).c_str());
   peer_wait_for_end();
   server->Shutdown(std::chrono::system_clock::now());
   queue->Shutdown();

@@ -143,18 +143,34 @@ static void on_accept(void *user) {
   }
 }
 
-bool peer_serve(void) {
+/* The address that `listener` has bound. */
+static bool tell_address(const char *path) {
+  char address[PEER_ADDRESS_SIZE];
   int port = 0;
-  char address[64];
-  if (nng_stream_listener_alloc(&listener, "tcp://127.0.0.1:0") != 0 ||
-      nng_stream_listener_listen(listener) != 0 ||
-      nng_stream_listener_get_int(listener, NNG_OPT_TCP_BOUND_PORT, &port) != 0 ||
+  if (path != NULL) {
+    snprintf(address, sizeof address, "ipc://%s", path);
+  } else if (nng_stream_listener_get_int(listener, NNG_OPT_TCP_BOUND_PORT, &port) == 0) {
+    snprintf(address, sizeof address, "tcp://127.0.0.1:%d", port);
+  } else {
+    return false;
+  }
+  peer_ready(address);
+  return true;
+}
+
+bool peer_serve(const char *path) {
+  char url[PEER_ADDRESS_SIZE] = "tcp://127.0.0.1:0";
+  if (path != NULL) {
+    snprintf(url, sizeof url, "ipc://%s", path);
+  }
+  if (nng_stream_listener_alloc(&listener, url) != 0 || nng_stream_listener_listen(listener) != 0 ||
       nng_aio_alloc(&accept_aio, on_accept, NULL) != 0) {
     return false;
   }
   nng_stream_listener_accept(listener, accept_aio);
-  snprintf(address, sizeof address, "tcp://127.0.0.1:%d", port);
-  peer_ready(address);
+  if (!tell_address(path)) {
+    return false;
+  }
   peer_wait_for_end();
   return true;
 }

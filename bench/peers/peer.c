@@ -184,8 +184,8 @@ int main(int argc, char **argv) {
   sigset_t set;
   end_signals(&set);
   sigprocmask(SIG_BLOCK, &set, NULL);
-  if (argc == 2 && strcmp(argv[1], "server") == 0) {
-    bool has_served = peer_serve();
+  if ((argc == 2 || argc == 3) && strcmp(argv[1], "server") == 0) {
+    bool has_served = peer_serve(argv[2]);
     print_usage();
     return has_served ? 0 : 1;
   }
@@ -194,7 +194,7 @@ int main(int argc, char **argv) {
     return be_client(argv + 2);
   }
   fprintf(stderr,
-          "usage: %s server\n"
+          "usage: %s server [PATH]\n"
           "       %s client ADDRESS unary|unrecorded|blocking|stream COUNT SECONDS\n",
           argv[0], argv[0]);
   return 2;

@@ -1,6 +1,7 @@
 /* One RPC system that is measured: the same program for each, which differs in these functions.
  *
- *     bench-NAME server                                   serves until SIGTERM
+ *     bench-NAME server [PATH]                            serves until SIGTERM, on a Unix socket,
+ *                                                         or else on a TCP port of its choice
  *     bench-NAME client ADDRESS SCENARIO COUNT SECONDS    measures
  *
  * The server writes its address as a line, and in the end "cpu SECONDS peak KIB". The client writes
@@ -16,7 +17,7 @@
 extern "C" {
 #endif
 
-enum { PEER_PAYLOAD_LEN = 32, PEER_POURED_LEN = 1024 };
+enum { PEER_PAYLOAD_LEN = 32, PEER_POURED_LEN = 1024, PEER_ADDRESS_SIZE = 128 };
 
 struct peer_run;
 
@@ -33,7 +34,8 @@ bool peer_is_over(const struct peer_run *run);
 
 /* ---- what each peer defines ---- */
 
-bool peer_serve(void);
+/* `path`: of the Unix socket; NULL: TCP over loopback. */
+bool peer_serve(const char *path);
 /* Keeps `outstanding` calls open on one connection until the run is over; counts each. */
 bool peer_call(struct peer_run *run, const char *address, unsigned outstanding);
 /* The same without the promise of exactly once, where there is one to leave out. */

@@ -34,7 +34,11 @@ static enum sure_code pour(void *user, struct sure_call *call, const Packet *req
   return code;
 }
 
-bool peer_serve(void) {
+bool peer_serve(const char *path) {
+  char url[PEER_ADDRESS_SIZE] = "tcp://127.0.0.1:0";
+  if (path != NULL) {
+    snprintf(url, sizeof url, "ipc://%s", path);
+  }
   static const struct sure__peer__v1__peer_server handlers = {
       .echo = echo, .echo_again = echo, .pour = pour};
   struct sure_server *server = NULL;
@@ -44,7 +48,7 @@ bool peer_serve(void) {
     code = sure_server_set_run_mode(server, inlined[i], SURE_RUN_INLINE);
   }
   code = code ? code : sure__peer__v1__peer_server__register(server, &handlers, NULL);
-  code = code ? code : sure_server_listen(server, "tcp://127.0.0.1:0");
+  code = code ? code : sure_server_listen(server, url);
   if (code == SURE_OK) {
     peer_ready(sure_server_url(server, 0));
     peer_wait_for_end();
