@@ -26,7 +26,7 @@ def of($scenario): map(select(.scenario == $scenario)) | sort_by({sure: 0, grpc:
 + "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:820px;margin:2rem auto;padding:0 1rem;color:#1c1f24}"
 + "h1{margin-bottom:0}.of{color:#5b6068;margin-top:.2rem}svg{width:100%;font-size:14px}svg text{fill:#1c1f24}"
 + "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}td,th{padding:.25rem .6rem;border-bottom:1px solid #dfe2e6;text-align:right}"
-+ "td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}.met{color:#0a7d5a}.not{color:#b02a2a}</style></head><body>"
++ "td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}.met{color:#0a7d5a}.not{color:#b02a2a}.met,.not,td:last-child{white-space:nowrap}</style></head><body>"
 + "<h1>Sure beside its peers</h1><p class='of'>\($all.machine | @html). Commit \($all.commit | @html). <code>\($all.command | @html)</code>. Medians of \($all.rows[0].rounds) rounds.</p>"
 + "<h2>Calls a second</h2>"
 + (["1", "64", "256", "1024"] | map(. as $n | chart("\($n) open at a time"; $all.rows | of("unary \($n)"); .calls_per_s; .calls_per_s | thousands)) | join(""))
