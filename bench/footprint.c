@@ -7,10 +7,11 @@
 #include <string.h>
 #include <sure/sure.h>
 
+#include "connect.h"
 #include "served.h"
 #include "store_ops.h"
 
-enum { SESSIONS = 100000, RECORDS = 16000, CONNECTIONS = 500, READY_MS = 20000 };
+enum { SESSIONS = 100000, RECORDS = 16000, CONNECTIONS = 500 };
 
 /* ---- the store ---- */
 
@@ -61,33 +62,12 @@ static double private_of(pid_t pid) {
   return kib * 1024;
 }
 
-static bool connect_all(const char *url, struct sure_channel **channels) {
-  const struct sure_channel_options options = {.target = url};
-  bool is_good = true;
-  for (size_t i = 0; is_good && i < CONNECTIONS; i++) {
-    is_good = sure_channel_open(&options, &channels[i]) == SURE_OK;
-  }
-  for (size_t i = 0; is_good && i < CONNECTIONS; i++) {
-    enum sure_connectivity state = sure_channel_get_state(channels[i], true);
-    while (state == SURE_IDLE || state == SURE_CONNECTING) {
-      enum sure_connectivity next =
-          sure_channel_wait_for_state_change(channels[i], state, READY_MS);
-      is_good = next != state;
-      state = is_good ? next : SURE_SHUTDOWN;
-    }
-    is_good = is_good && state == SURE_READY;
-  }
-  return is_good;
-}
-
 static bool measure_connections(const char *url, pid_t server) {
   static struct sure_channel *channels[CONNECTIONS];
   double before = private_of(server);
-  bool is_good = connect_all(url, channels);
+  bool is_good = connect_all(url, channels, CONNECTIONS);
   printf("connection %.0f\n", (private_of(server) - before) / CONNECTIONS);
-  for (size_t i = 0; i < CONNECTIONS; i++) {
-    sure_channel_free(channels[i], 1);
-  }
+  disconnect_all(channels, CONNECTIONS);
   return is_good && before > 0;
 }
 

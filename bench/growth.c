@@ -5,7 +5,6 @@
  * random. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "load.h"
 #include "served.h"
@@ -27,18 +26,12 @@ static bool fill(struct sure_store *store, uint64_t count) {
   return is_good;
 }
 
-static double now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
 /* Nanoseconds of a call and the acknowledgment of an earlier one; 0: it could not be done. */
 static double draw(struct sure_store *store, uint64_t count) {
   uint64_t *next = calloc(count, sizeof *next);
   uint64_t x = 88172645463325252u;
   bool is_good = next != NULL;
-  double begun_ns = now_ns();
+  double begun_s = load_now_s();
   for (size_t i = 0; i < DRAWN && is_good; i++) {
     x ^= x << 13;
     x ^= x >> 7;
@@ -48,7 +41,7 @@ static double draw(struct sure_store *store, uint64_t count) {
     is_good = store_record(store, session, sequence) &&
               store_acknowledge(store, session, sequence - RECORDS);
   }
-  double ns = (now_ns() - begun_ns) / DRAWN;
+  double ns = (load_now_s() - begun_s) * 1e9 / DRAWN;
   free(next);
   return is_good ? ns : 0;
 }

@@ -85,7 +85,7 @@ static bool start(struct slot *slot) {
   return is_started;
 }
 
-static double now_s(void) {
+double load_now_s(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
@@ -119,10 +119,10 @@ double load_run(struct sure_channel *const *channels, size_t count, double secon
       leave(&load);
     }
   }
-  double begun_s = now_s();
+  double begun_s = load_now_s();
   unsigned long long before = atomic_load(&load.calls);
   pause_for(seconds);
-  double rate = (double)(atomic_load(&load.calls) - before) / (now_s() - begun_s);
+  double rate = (double)(atomic_load(&load.calls) - before) / (load_now_s() - begun_s);
   atomic_store(&load.is_over, true);
   wait_for_last(&load);
   pthread_cond_destroy(&load.ended);
