@@ -79,7 +79,7 @@ struct sure__connection *sure__connection_free(struct sure__connection *c) {
   if (c == NULL) {
     return NULL;
   }
-  nng_aio_free(c->read_aio); /* both wait for their callbacks */
+  nng_aio_free(c->read_aio); /* these wait for their callbacks */
   nng_aio_free(c->write_aio);
   nng_aio_free(c->at_once_aio);
   nng_stream_free(c->stream);
@@ -327,14 +327,14 @@ static void post_write(struct sure__connection *c) {
   abort_if_closing(c, c->write_aio);
 }
 
-/* What the socket takes at once costs no other thread. nng has sent some of it before it returns,
- * or nothing: one that waits is cancelled, and has then sent nothing. False: nothing. */
-static bool write_at_once(struct sure__connection *c, size_t *out_len) {
+/* What the socket takes at once costs no other thread. Over TCP and Unix sockets, an operation of
+ * nng ends with the first bytes that it has sent; so one that waits has sent none, and is cancelled.
+ * Returns the bytes that are sent; 0: none, whatever the reason. */
+static size_t write_at_once(struct sure__connection *c) {
   send_rest(c, c->at_once_aio);
   nng_aio_cancel(c->at_once_aio);
   nng_aio_wait(c->at_once_aio);
-  *out_len = nng_aio_count(c->at_once_aio);
-  return nng_aio_result(c->at_once_aio) == 0;
+  return nng_aio_count(c->at_once_aio);
 }
 
 /* Under the lock: the write went through, maybe short. Whether there is more to write. */
@@ -363,13 +363,14 @@ static bool advance(struct sure__connection *c, size_t len) {
   c->asks_room = c->asks_room && !has_room;
   c->hold_count += has_room;
   bool read_on = c->stalled_since_ms != 0 && !is_over_limit(c) && prepare_read(c, &room);
+  const char *finished = more ? NULL : c->finish_reason;
   pthread_mutex_unlock(&c->mutex);
   if (read_on) {
     post_read(c, &room);
   }
   close_if_bytes_lost(c);
-  if (!more && is_finished(c)) {
-    sure__connection_close(c, c->finish_reason);
+  if (finished != NULL) {
+    sure__connection_close(c, finished);
   }
   if (has_room) {
     c->config.on_room(c->config.user);
@@ -390,7 +391,7 @@ static bool may_write_at_once(struct sure__connection *c) {
 /* Writes what there is. The writer holds the connection, until nothing is left. */
 static void write_all(struct sure__connection *c) {
   size_t len;
-  while (may_write_at_once(c) && write_at_once(c, &len)) {
+  while (may_write_at_once(c) && (len = write_at_once(c)) > 0) {
     if (!advance(c, len)) {
       sure__connection_release(c);
       return;
