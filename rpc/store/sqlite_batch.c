@@ -207,6 +207,16 @@ static bool finish(struct sure__sqlite *store, int64_t changes_before) {
   return sure__sqlite_sessions_flush(store) && write_clock(store) && (!wrote || mark(store));
 }
 
+/* The inspection of handlers relies on that: it does not look at our own statements. */
+static bool is_at_rest(const struct sure__sqlite *store) {
+  for (int i = 0; i < SURE__SQL_COUNT; i++) {
+    if (sqlite3_stmt_busy(store->statements[i])) {
+      return false;
+    }
+  }
+  return true;
+}
+
 static enum outcome attempt(struct sure__sqlite *store, struct sure_store_op *const *ops,
                             size_t count) {
   store->error = SQLITE_OK;
@@ -225,6 +235,7 @@ static enum outcome attempt(struct sure__sqlite *store, struct sure_store_op *co
     roll_back(store);
     return VOID;
   }
+  sure__assert(is_at_rest(store) && "each of our statements was reset");
   for (size_t i = 0; i < count; i++) {
     ops[i]->clock = store->clock;
   }
