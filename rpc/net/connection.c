@@ -328,8 +328,8 @@ static void post_write(struct sure__connection *c) {
 }
 
 /* What the socket takes at once costs no other thread. Over TCP and Unix sockets, an operation of
- * nng ends with the first bytes that it has sent; so one that waits has sent none, and is cancelled.
- * Returns the bytes that are sent; 0: none, whatever the reason. */
+ * nng ends with the first bytes that it has sent; so one that waits has sent none, and is
+ * cancelled. Returns the bytes that are sent; 0: none, whatever the reason. */
 static size_t write_at_once(struct sure__connection *c) {
   send_rest(c, c->at_once_aio);
   nng_aio_cancel(c->at_once_aio);
