@@ -47,6 +47,7 @@ static void free_call(struct sure__client_call *call) {
   sure__arena_fini(&call->arena);
   sure__buffer_fini(&call->first_attempt.assembly.parts);
   sure__buffer_fini(&call->answer);
+  sure__buffer_fini(&call->reply_held);
   sure__free(call);
 }
 
@@ -125,6 +126,7 @@ static void shrink_to_entry(struct sure__client_call *call) {
 void sure__client_recycle(struct sure__client *client, struct sure__client_call *call) {
   sure__client_forget_parts(&call->first_attempt.assembly);
   sure__buffer_clear(&call->answer, SURE__ANSWER_KEPT_MAX);
+  sure__buffer_clear(&call->reply_held, 0);
   call->delivered = true;
   if (call->unresolved) {
     shrink_to_entry(call); /* its session keeps it */

@@ -148,6 +148,7 @@ struct sure__link {
   size_t unsent_len;             /* of both, as far as the engine knows */
   bool awaits_room;              /* it is to be told when that is less: sure__client_sent */
   struct sure__list settle_sent; /* sure__client_call.link */
+  struct sure__buffer held;      /* requests that the server has a part of: sure__held_at */
 };
 
 /* An answer of several frames on its way to being whole. */
@@ -235,6 +236,8 @@ struct sure__client_call {
   bool is_cancel_wanted;
   struct sure__list cancels;  /* in client.cancelling */
   struct sure__buffer answer; /* the bytes of an answer that came in parts */
+  /* What has come of its recorded reply, before the connection was lost. */
+  struct sure__buffer reply_held;
   struct sure__list attempts;
   struct sure__attempt first_attempt; /* mostly the only one at a time */
   struct sure__client_session *session;

@@ -70,23 +70,28 @@ static uint32_t resumed_attempt(const struct sure__client_call *call) {
   return has_begun ? call->stream->heard_attempt : 0;
 }
 
-static void put_request(struct sure__client *client, const struct sure__client_call *call,
-                        struct sure__link *link, uint64_t now_ms) {
+static void put_request(struct sure__client *client, struct sure__attempt *attempt,
+                        uint64_t now_ms) {
+  const struct sure__client_call *call = attempt->call;
+  struct sure__link *link = attempt->link;
   uint64_t time_left_ms = call->deadline_ms > now_ms ? call->deadline_ms - now_ms : 1;
-  sure__client_put(client, link,
-                   &(struct sure__frame){
-                       .type = SURE__REQUEST,
-                       .clock = sure__client_stamp(client, now_ms),
-                       .sequence = sequence_of(call, link),
-                       .attempt = call->sent,
-                       .metadata = sure__client_attempt_metadata(call),
-                       .request = {.method = call->method->id,
-                                   .watermark = watermark_of(client, link),
-                                   .timeout_ms = (uint32_t)time_left_ms,
-                                   .resumes = resumed_attempt(call),
-                                   .key = call->key_is_beside ? call->key : (struct sure_bytes){0}},
-                       .payload = call->request,
-                   });
+  struct sure__frame frame = {
+      .type = SURE__REQUEST,
+      .clock = sure__client_stamp(client, now_ms),
+      .sequence = sequence_of(call, link),
+      .attempt = attempt->number,
+      .metadata = sure__client_attempt_metadata(call),
+      .request = {.method = call->method->id,
+                  .watermark = watermark_of(client, link),
+                  .timeout_ms = (uint32_t)time_left_ms,
+                  .resumes = resumed_attempt(call),
+                  .key = call->key_is_beside ? call->key : (struct sure_bytes){0}},
+      .payload = call->request,
+  };
+  if (attempt->number > 1) {
+    sure__client_resume(link, &frame);
+  }
+  sure__client_put(client, link, &frame);
 }
 
 static void put_cancel(struct sure__client *client, const struct sure__attempt *attempt) {
@@ -112,7 +117,7 @@ bool sure__client_send_attempt(struct sure__client *client, struct sure__client_
   begin_attempt(client, attempt, call, link, now_ms);
   call->phase = SURE__CALL_SENT;
   client->stats.attempts++;
-  put_request(client, call, link, now_ms);
+  put_request(client, attempt, now_ms);
   if (call->stream != NULL) {
     sure__client_stream_sent(call->stream, link, attempt->number);
   }
@@ -190,7 +195,7 @@ void sure__client_drop_attempt(struct sure__client *client, struct sure__attempt
   if (call->stream != NULL) {
     sure__client_stream_left(call->stream);
   }
-  sure__client_forget_parts(&attempt->assembly);
+  sure__client_keep_parts(call, &attempt->assembly);
   if (client->config.intercepts) {
     sure__client_report_attempt(client, attempt, how, now_ms);
   } else if (attempt != &call->first_attempt) {
@@ -219,7 +224,9 @@ void sure__client_fail_attempt(struct sure__client *client, struct sure__attempt
   sure__client_count_attempt(client, attempt->link->endpoint, is_failure_of_endpoint(answer),
                              now_ms);
   sure__client_drop_attempt(client, attempt, answer, now_ms);
-  if (sure__client_is_hedged(call)) {
+  if (call->reply_held.len > 0 && sure__list_is_empty(&call->attempts)) {
+    sure__client_begin_settle(client, call); /* there is a record: nothing is run again (2.7) */
+  } else if (sure__client_is_hedged(call)) {
     sure__client_hedge_failed(client, call, answer, now_ms);
   } else {
     sure__client_retry(client, call, answer, now_ms);

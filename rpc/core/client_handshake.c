@@ -149,7 +149,8 @@ static bool is_present(const struct sure__client *client, const struct sure__lin
 }
 
 static const char *attached(struct sure__client *client, struct sure__link *link,
-                            const struct sure_session_id *id, uint64_t now_ms) {
+                            const struct sure__frame *frame, uint64_t now_ms) {
+  const struct sure_session_id *id = &frame->attached.session;
   bool is_new = link->attach_mode == SURE__ATTACH_NEW;
   if (link->attach_mode == SURE__ATTACH_NONE) {
     return "ATTACHED to a session that was not asked for";
@@ -163,6 +164,10 @@ static const char *attached(struct sure__client *client, struct sure__link *link
   }
   if (!is_new && memcmp(id, &client->session->id, sizeof *id) != 0) {
     return "ATTACHED to another session than was asked for";
+  }
+  sure__buffer_clear(&link->held, 0);
+  if (!sure__buffer_append(&link->held, frame->payload.data, frame->payload.len)) {
+    return "memory is short";
   }
   be_ready(client, link);
   sure__client_session_untell(client->session, now_ms);
@@ -234,7 +239,7 @@ const char *sure__client_on_attached(struct sure__client *client, struct sure__l
   }
   switch ((enum sure__attach_state)frame->attached.state) {
   case SURE__ATTACHED_OPEN:
-    return attached(client, link, &frame->attached.session, now_ms);
+    return attached(client, link, frame, now_ms);
   case SURE__ATTACHED_FENCED:
     return gone(client, link, SURE__SESSION_FENCED, now_ms);
   case SURE__ATTACHED_LOST:

@@ -74,6 +74,7 @@ static void take_down(struct sure__client *client, struct sure__link *link, cons
 static void free_link(struct sure__client *client, struct sure__link *link) {
   sure__list_remove(&link->acting);
   sure__buffer_fini(&link->out);
+  sure__buffer_fini(&link->held);
   client->timer_count -= TIMERS_PER_LINK;
   sure__free(link);
 }

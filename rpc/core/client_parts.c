@@ -1,5 +1,8 @@
-/* Answers that come in several frames (protocol 2.5). */
+/* Answers that come in several frames, maybe of several attempts (protocol 2.5, 2.7). */
+#include <string.h>
+
 #include "rpc/core/client_state.h"
+#include "rpc/core/mutant.h"
 
 void sure__client_forget_parts(struct sure__assembly *assembly) {
   assembly->is_receiving = false;
@@ -15,14 +18,16 @@ static bool append(struct sure__buffer *buffer, struct sure_bytes bytes) {
 }
 
 /* Text, metadata and payload are kept one after the other. */
-static bool begin(struct sure__assembly *assembly, const struct sure__frame *frame) {
+static bool begin(struct sure__assembly *assembly, struct sure_bytes reply_held,
+                  const struct sure__frame *frame) {
   assembly->first_part = *frame;
   struct sure_bytes text = result_of(&assembly->first_part)->text;
   assembly->text_len = text.len;
   assembly->metadata_len = frame->metadata.len;
-  assembly->is_receiving = true;
-  return append(&assembly->parts, text) && append(&assembly->parts, frame->metadata) &&
-         append(&assembly->parts, frame->payload);
+  assembly->is_receiving =
+      append(&assembly->parts, text) && append(&assembly->parts, frame->metadata) &&
+      append(&assembly->parts, reply_held) && append(&assembly->parts, frame->payload);
+  return assembly->is_receiving;
 }
 
 static struct sure_bytes cut(const struct sure__buffer *buffer, size_t begin_at, size_t end_at) {
@@ -45,11 +50,23 @@ static size_t received_len(const struct sure__assembly *assembly) {
   return assembly->parts.len - assembly->text_len - assembly->metadata_len;
 }
 
+void sure__client_keep_parts(struct sure__client_call *call, struct sure__assembly *assembly) {
+  bool is_recorded =
+      (assembly->first_part.flags & SURE__RECORDED) != 0 || SURE__MUTANT(UNRECORDED_REPLY_KEPT);
+  bool is_of_use = assembly->is_receiving && is_recorded && call->stream == NULL;
+  if (is_of_use && received_len(assembly) > call->reply_held.len) {
+    size_t len = received_len(assembly);
+    memmove(assembly->parts.data, assembly->parts.data + assembly->parts.len - len, len);
+    assembly->parts.len = len;
+    sure__buffer_swap(&call->reply_held, &assembly->parts);
+  }
+  sure__client_forget_parts(assembly);
+}
+
 bool sure__client_assemble(const struct sure__client *client, struct sure__client_call *call,
                            struct sure__assembly *assembly, struct sure__frame *frame,
                            const char **out_problem) {
   bool continues = (frame->flags & SURE__CONT) != 0;
-  bool more = (frame->flags & SURE__MORE) != 0;
   if (continues != assembly->is_receiving) {
     *out_problem = "parts of an answer in the wrong order";
     return false;
@@ -58,19 +75,20 @@ bool sure__client_assemble(const struct sure__client *client, struct sure__clien
     *out_problem = "an answer over the message limit that we announced";
     return false;
   }
-  if (!continues && !more) {
-    return true;
+  if ((frame->flags & (SURE__CONT | SURE__MORE | SURE__RESUMED)) == 0) {
+    return true; /* as most are */
   }
-  if (!continues) {
-    *out_problem = begin(assembly, frame) ? NULL : "memory is short";
-    return false;
-  }
-  size_t room = result_of(&assembly->first_part)->message_len - received_len(assembly);
-  if (more ? frame->payload.len >= room : frame->payload.len != room) {
+  bool more = (frame->flags & SURE__MORE) != 0;
+  bool is_resumed = !continues && (frame->flags & SURE__RESUMED) != 0;
+  struct sure_bytes held = {call->reply_held.data, is_resumed ? call->reply_held.len : 0};
+  size_t before = continues ? received_len(assembly) : held.len;
+  size_t message_len = result_of(continues ? &assembly->first_part : frame)->message_len;
+  size_t len = before + frame->payload.len;
+  if (more ? len >= message_len : len != message_len) {
     *out_problem = "parts of an answer that do not add up";
     return false;
   }
-  if (!append(&assembly->parts, frame->payload)) {
+  if (!(continues ? append(&assembly->parts, frame->payload) : begin(assembly, held, frame))) {
     *out_problem = "memory is short";
     return false;
   }

@@ -26,6 +26,7 @@ void sure__client_number(struct sure__client *client, struct sure__client_call *
   struct sure__client_session *session = client->session;
   call->session = session;
   call->sequence = session->sequence_next++;
+  sure__assert(call->reply_held.len == 0 && "what has a record keeps its number (S3)");
   if (call->method->semantics == SURE_EXACTLY_ONCE && !call->has_store) {
     call->has_store = true;
     call->target.store = session->store;

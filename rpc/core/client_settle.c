@@ -78,7 +78,7 @@ static void send_settle(struct sure__client *client, struct sure__client_call *c
                         struct sure__link *link, uint64_t now_ms) {
   call->settle_count++;
   call->is_asked = true;
-  sure__client_forget_parts(&call->first_attempt.assembly);
+  sure__client_keep_parts(call, &call->first_attempt.assembly);
   sure__client_put(client, link,
                    &(struct sure__frame){
                        .type = SURE__SETTLE,
@@ -88,6 +88,7 @@ static void send_settle(struct sure__client *client, struct sure__client_call *c
                                   .target = call->target.id.sequence,
                                   .method = call->method->id,
                                   .fingerprint = call->target.fingerprint,
+                                  .reply_held = (uint32_t)call->reply_held.len,
                                   .key = call->key},
                    });
   sure__client_watch(client, link, now_ms);

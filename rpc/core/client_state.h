@@ -161,6 +161,14 @@ bool sure__client_assemble(const struct sure__client *client, struct sure__clien
                            struct sure__assembly *assembly, struct sure__frame *frame,
                            const char **out_problem);
 void sure__client_forget_parts(struct sure__assembly *assembly);
+/* No more of the answer comes this way: what has come of a recorded reply is the call's from now
+ * on, and need not come again (2.7). */
+void sure__client_keep_parts(struct sure__client_call *call, struct sure__assembly *assembly);
+
+/* client_resume.c */
+/* What the server has of a call's request is left out of `*request`, a REQUEST that is about to be
+ * sent over the link. */
+void sure__client_resume(struct sure__link *link, struct sure__frame *request);
 
 /* client_settle.c */
 /* What a settle by the application is about. */

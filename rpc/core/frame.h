@@ -17,6 +17,8 @@
 #define SURE__FRAME_HEADER_LEN     32u
 #define SURE__METADATA_LEN_MAX     (44u * 1024) /* of the metadata part of a frame */
 #define SURE__ACK_RANGES_MAX       4001u
+#define SURE__HELD_MAX             64u /* unfinished requests that ATTACHED names */
+#define SURE__HELD_LEN             12u /* of each of them, on the wire */
 #define SURE__PROTOCOL_VERSION     1u
 #define SURE__RETRY_AFTER_NEVER_MS UINT32_MAX
 
@@ -43,6 +45,7 @@ enum sure__frame_type {
 enum sure__frame_flag {
   SURE__MORE = 0x0001,
   SURE__CONT = 0x0002,
+  SURE__RESUMED = 0x0004,
   SURE__END = 0x0008,
   SURE__NOT_RUN = 0x0100,
   SURE__ROLLED_BACK = 0x0200,
@@ -117,14 +120,27 @@ struct sure__attached {
   uint32_t retry_after_ms;
 };
 
+/* A request that was not whole when its connection was lost, and how much of it the server has. */
+struct sure__held {
+  uint64_t sequence;
+  uint32_t len;
+};
+
+/* What earlier attempts have brought of a request is left out (2.7). */
+struct sure__resumption {
+  uint32_t held;                       /* bytes of it */
+  struct sure_fingerprint fingerprint; /* of the whole */
+};
+
 struct sure__request {
   uint64_t method;
   uint64_t watermark;
   uint32_t timeout_ms;
   uint32_t message_len;
   uint8_t encoding;
-  uint32_t resumes;      /* the attempt by which the client has part of the stream; 0: none */
-  struct sure_bytes key; /* one that is not in the payload; empty: none */
+  uint32_t resumes; /* the attempt by which the client has part of the stream; 0: none */
+  struct sure__resumption resumed; /* with RESUMED; zero without */
+  struct sure_bytes key;           /* one that is not in the payload; empty: none */
 };
 
 /* What RESPONSE and SETTLED say of a result. `code` and `reason` come off the wire unchecked but
@@ -135,6 +151,7 @@ struct sure__result {
   uint8_t encoding;
   uint32_t retry_after_ms;
   uint32_t message_len;
+  uint32_t held; /* to encode with RESUMED: bytes of the message that are left out */
   struct sure_bytes text;
 };
 
@@ -149,6 +166,7 @@ struct sure__settle_body {
   uint64_t target;
   uint64_t method;
   struct sure_fingerprint fingerprint; /* zero: not known */
+  uint32_t reply_held;                 /* bytes of the recorded reply that the client has */
   struct sure_bytes key;
 };
 
@@ -174,7 +192,7 @@ struct sure__frame {
     struct sure__hello hello;
     struct sure__welcome welcome;
     struct sure__attach attach;
-    struct sure__attached attached;
+    struct sure__attached attached; /* its payload is of sure__held_at */
     struct sure__request request;
     struct sure__result response;
     struct sure__ack ack;
@@ -201,6 +219,10 @@ enum sure__decoded sure__frame_decode(struct sure_bytes bytes, struct sure__fram
  * result and `range_count`s are taken from the payload; the caller's bounds must hold. False when
  * memory is short: then nothing is appended. */
 bool sure__frame_encode(struct sure__buffer *out, const struct sure__frame *frame);
+
+/* What ATTACHED has as its payload: the i-th of them, and one onto the wire. */
+struct sure__held sure__held_at(struct sure_bytes payload, size_t i);
+void sure__held_put(uint8_t *p, struct sure__held held);
 
 /* The i-th range of an ACK. */
 struct sure_range sure__ack_range(const struct sure__ack *ack, uint32_t i);

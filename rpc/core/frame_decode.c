@@ -47,7 +47,17 @@ static const char *decode_attach(const uint8_t *p, struct sure__attach *attach) 
   return known ? NULL : "unknown mode of ATTACH";
 }
 
-static const char *decode_attached(const uint8_t *p, struct sure__attached *attached) {
+static const char *decode_held(const struct sure__frame *frame) {
+  size_t len = frame->payload.len;
+  if (len % SURE__HELD_LEN != 0 || len / SURE__HELD_LEN > SURE__HELD_MAX) {
+    return "ATTACHED with a wrong number of unfinished requests";
+  }
+  bool has_session = frame->attached.state == SURE__ATTACHED_OPEN;
+  return len > 0 && !has_session ? "ATTACHED with unfinished requests of no session" : NULL;
+}
+
+static const char *decode_attached(const uint8_t *p, struct sure__frame *frame) {
+  struct sure__attached *attached = &frame->attached;
   memcpy(attached->session.bytes, p, 16);
   attached->state = p[16];
   attached->code = p[17];
@@ -57,7 +67,20 @@ static const char *decode_attached(const uint8_t *p, struct sure__attached *atta
   }
   bool is_refusal = attached->state == SURE__ATTACHED_REFUSED;
   bool has_code = attached->code != SURE_OK && attached->code <= SURE_CODE_MAX;
-  return is_refusal && !has_code ? "ATTACHED refuses without a code" : NULL;
+  return is_refusal && !has_code ? "ATTACHED refuses without a code" : decode_held(frame);
+}
+
+/* False: it is not there. */
+static bool take_resumption(struct sure__frame *frame) {
+  struct sure_bytes bytes;
+  if (!take(&frame->payload, SURE__RESUMPTION_LEN, &bytes)) {
+    return false;
+  }
+  frame->request.resumed =
+      (struct sure__resumption){.held = sure__get_u32(bytes.data),
+                                .fingerprint = {.low = sure__get_u64(bytes.data + 4),
+                                                .high = sure__get_u64(bytes.data + 12)}};
+  return true;
 }
 
 static const char *decode_request(const uint8_t *p, struct sure__frame *frame) {
@@ -81,12 +104,15 @@ static const char *decode_request(const uint8_t *p, struct sure__frame *frame) {
   if (request->resumes >= frame->attempt) {
     return "REQUEST that goes on from a later attempt";
   }
+  if ((frame->flags & SURE__RESUMED) != 0 && !take_resumption(frame)) {
+    return "REQUEST that goes on without saying where";
+  }
   if (key_len > SURE_KEY_LEN_MAX || !take(&frame->payload, key_len, &request->key)) {
     return "REQUEST with a wrong key length";
   }
   bool more = (frame->flags & SURE__MORE) != 0;
-  bool fits =
-      more ? frame->payload.len < request->message_len : frame->payload.len == request->message_len;
+  size_t len = frame->payload.len + request->resumed.held;
+  bool fits = more ? len < request->message_len : len == request->message_len;
   return fits ? NULL : "REQUEST with a wrong message length";
 }
 
@@ -100,8 +126,10 @@ static const char *decode_result(uint16_t text_len, struct sure__frame *frame,
     return "result with a wrong text length";
   }
   bool more = (frame->flags & SURE__MORE) != 0;
-  bool fits =
-      more ? frame->payload.len < result->message_len : frame->payload.len == result->message_len;
+  bool is_resumed =
+      (frame->flags & SURE__RESUMED) != 0; /* who knows what is left out looks again */
+  size_t len = frame->payload.len;
+  bool fits = more || is_resumed ? len < result->message_len : len == result->message_len;
   return fits ? NULL : "result with a wrong message length";
 }
 
@@ -163,6 +191,7 @@ static const char *decode_settle(const uint8_t *p, struct sure__frame *frame) {
   settle->fingerprint.low = sure__get_u64(p + 32);
   settle->fingerprint.high = sure__get_u64(p + 40);
   uint16_t key_len = sure__get_u16(p + 48);
+  settle->reply_held = sure__get_u32(p + 52);
   if (key_len > SURE_KEY_LEN_MAX || !take(&frame->payload, key_len, &settle->key) ||
       frame->payload.len != 0) {
     return "SETTLE with a wrong key length";
@@ -219,7 +248,7 @@ const char *sure__frame_decode_fixed(const uint8_t *fixed, struct sure__frame *f
   case SURE__ATTACH:
     return decode_attach(fixed, &frame->attach);
   case SURE__ATTACHED:
-    return decode_attached(fixed, &frame->attached);
+    return decode_attached(fixed, frame);
   case SURE__REQUEST:
     return decode_request(fixed, frame);
   case SURE__RESPONSE:
@@ -243,6 +272,11 @@ const char *sure__frame_decode_fixed(const uint8_t *fixed, struct sure__frame *f
   default: /* the others have no fixed part */
     return NULL;
   }
+}
+
+struct sure__held sure__held_at(struct sure_bytes payload, size_t i) {
+  const uint8_t *p = payload.data + i * SURE__HELD_LEN;
+  return (struct sure__held){sure__get_u64(p), sure__get_u32(p + 8)};
 }
 
 struct sure_range sure__ack_range(const struct sure__ack *ack, uint32_t i) {

@@ -20,7 +20,7 @@ static void put_request(uint8_t *p, const struct sure__frame *frame) {
   sure__put_u64(p, request->method);
   sure__put_u64(p + 8, request->watermark);
   sure__put_u32(p + 16, request->timeout_ms);
-  sure__put_u32(p + 20, (uint32_t)frame->payload.len);
+  sure__put_u32(p + 20, (uint32_t)frame->payload.len + request->resumed.held);
   sure__put_u16(p + 24, (uint16_t)request->key.len);
   p[26] = request->encoding;
   sure__put_u32(p + 28, request->resumes);
@@ -44,7 +44,7 @@ static void put_settled(uint8_t *p, const struct sure__frame *frame) {
   p[3] = result->encoding;
   sure__put_u16(p + 4, (uint16_t)result->text.len);
   sure__put_u32(p + 8, result->retry_after_ms);
-  sure__put_u32(p + 12, (uint32_t)frame->payload.len);
+  sure__put_u32(p + 12, (uint32_t)frame->payload.len + result->held);
 }
 
 static void put_settle(uint8_t *p, const struct sure__settle_body *settle) {
@@ -54,6 +54,7 @@ static void put_settle(uint8_t *p, const struct sure__settle_body *settle) {
   sure__put_u64(p + 32, settle->fingerprint.low);
   sure__put_u64(p + 40, settle->fingerprint.high);
   sure__put_u16(p + 48, (uint16_t)settle->key.len);
+  sure__put_u32(p + 52, settle->reply_held);
 }
 
 static void put_hello(uint8_t *p, const struct sure__hello *hello) {
@@ -176,12 +177,25 @@ static uint8_t *put_bytes(uint8_t *p, struct sure_bytes bytes) {
   return p + bytes.len;
 }
 
+/* What stands ahead of the key; nothing, mostly. */
+static size_t resumption_len(const struct sure__frame *frame) {
+  bool is_there = frame->type == SURE__REQUEST && (frame->flags & SURE__RESUMED) != 0;
+  return is_there ? SURE__RESUMPTION_LEN : 0;
+}
+
+static uint8_t *put_resumption(uint8_t *p, const struct sure__resumption *resumed) {
+  sure__put_u32(p, resumed->held);
+  sure__put_u64(p + 4, resumed->fingerprint.low);
+  sure__put_u64(p + 12, resumed->fingerprint.high);
+  return p + SURE__RESUMPTION_LEN;
+}
+
 /* The frames after the first, of a message that did not fit into one. */
 static void put_continuation(uint8_t *p, const struct sure__frame *frame, size_t offset) {
   while (offset < frame->payload.len) {
     size_t rest = frame->payload.len - offset;
     size_t part = SURE__FRAME_LEN_MAX - SURE__FRAME_HEADER_LEN;
-    unsigned flags = frame->flags | SURE__CONT | SURE__MORE;
+    unsigned flags = (frame->flags & ~(unsigned)SURE__RESUMED) | SURE__CONT | SURE__MORE;
     if (rest <= part) {
       part = rest;
       flags &= ~(unsigned)SURE__MORE;
@@ -204,7 +218,8 @@ bool sure__frame_encode(struct sure__buffer *out, const struct sure__frame *fram
   const struct sure__frame_layout *layout = sure__frame_layout(frame->type);
   sure__assert(layout != NULL && "we send only what version 1 knows");
   struct sure_bytes prefix = prefix_of(frame);
-  size_t ahead = SURE__FRAME_HEADER_LEN + layout->fixed_len + frame->metadata.len + prefix.len;
+  size_t ahead = SURE__FRAME_HEADER_LEN + layout->fixed_len + frame->metadata.len +
+                 resumption_len(frame) + prefix.len;
   sure__assert(ahead <= SURE__FRAME_LEN_MAX && "keys, texts and metadata are bounded");
   size_t first_part = frame->payload.len;
   if (first_part > SURE__FRAME_LEN_MAX - ahead) {
@@ -221,10 +236,18 @@ bool sure__frame_encode(struct sure__buffer *out, const struct sure__frame *fram
   sure__put_u32(p + 28, (uint32_t)frame->metadata.len);
   put_fixed(p + SURE__FRAME_HEADER_LEN, frame);
   p = put_bytes(p + SURE__FRAME_HEADER_LEN + layout->fixed_len, frame->metadata);
+  if (resumption_len(frame) > 0) {
+    p = put_resumption(p, &frame->request.resumed);
+  }
   p = put_bytes(p, prefix);
   p = put_bytes(p, (struct sure_bytes){frame->payload.data, first_part});
   put_continuation(p, frame, first_part);
   return true;
+}
+
+void sure__held_put(uint8_t *p, struct sure__held held) {
+  sure__put_u64(p, held.sequence);
+  sure__put_u32(p + 8, held.len);
 }
 
 bool sure__ack_encode(struct sure__buffer *out, uint64_t watermark, const struct sure_range *ranges,

@@ -10,6 +10,9 @@ struct sure__frame_layout {
   uint16_t flags; /* of the low byte, that this type may have */
 };
 
+/* What stands ahead of the key of a REQUEST with RESUMED. */
+#define SURE__RESUMPTION_LEN 20u
+
 /* NULL for a type that version 1 does not know. */
 const struct sure__frame_layout *sure__frame_layout(uint8_t type);
 

@@ -36,6 +36,7 @@ bool sure__server_init(struct sure__server *server, const struct sure__server_co
   sure__list_init(&server->to_ack);
   sure__list_init(&server->pumping);
   sure__list_init(&server->streams);
+  sure__list_init(&server->kept);
   sure__list_init(&server->free_calls);
   sure__list_init(&server->free_tasks);
   sure__index_init(&server->sessions);
@@ -55,6 +56,7 @@ bool sure__server_init(struct sure__server *server, const struct sure__server_co
 
 void sure__server_fini(struct sure__server *server) {
   sure__server_streams_forget(server);
+  sure__kept_forget_all(server);
   sure__assert(sure__server_is_idle(server) && "the shell has waited");
   sure__assert(sure__list_is_empty(&server->peers) && "every connection was reported lost");
   struct sure__list *link;
@@ -187,6 +189,7 @@ static void drop_waiters(struct sure__server *server, struct sure__peer *peer) {
 void sure__server_drain(struct sure__server *server) {
   server->is_draining = true;
   sure__server_wake_streams(server);
+  sure__kept_forget_all(server);
   struct sure__list *link = server->peers.next;
   while (link != &server->peers) {
     struct sure__peer *peer = sure__container_of(link, struct sure__peer, of_server);

@@ -128,7 +128,9 @@ struct sure__server_session {
   struct sure__index running;  /* struct sure_call by sequence */
   struct sure__list peers;
   struct sure__list lingering; /* sure__server_stream.lingering */
-  struct sure__list to_ack;    /* in server.to_ack */
+  struct sure__list kept;      /* sure_call.link: requests that are not whole */
+  uint32_t kept_count;
+  struct sure__list to_ack; /* in server.to_ack */
   struct sure__timer renew_timer;
 };
 
@@ -145,6 +147,7 @@ struct sure__waiter {
 
 enum sure__call_step {
   SURE__CALL_ASSEMBLING,
+  SURE__CALL_KEPT,     /* its connection was lost before its request was whole */
   SURE__CALL_ARRIVES,  /* the shell decides whether to let it through */
   SURE__CALL_ADMITTED, /* the shell unpacks the request */
   SURE__CALL_PREPARES,
@@ -174,9 +177,9 @@ struct sure_call {
   const struct sure__method_entry *method;
   enum sure__call_step step;
   enum sure_resolution resolution; /* RECONCILES */
-  struct sure__list link;          /* in an action list, or in peer.assembling */
+  struct sure__list link;          /* in an action list, peer.assembling or session.kept */
   struct sure__peer *peer;         /* ARRIVES: from whom; NULL: he is gone, or has cancelled */
-  struct sure__list of_peer;       /* ARRIVES: in peer.arriving */
+  struct sure__list of_peer;       /* ARRIVES: in peer.arriving; KEPT: in server.kept */
   struct sure__index_link running; /* in session.running */
   struct sure__list waiters;
   struct sure__waiter first_waiter; /* the only one, mostly */
@@ -194,6 +197,7 @@ struct sure_call {
   struct sure_bytes metadata; /* the request's, as it came */
   uint8_t *assembled;         /* the same bytes while they gather */
   size_t assembled_len;
+  bool is_resumed; /* earlier attempts brought part of it: op.fingerprint says of what */
 
   /* What the shell and the handler work with. */
   void *transaction; /* of the store, during the run */
@@ -233,7 +237,8 @@ struct sure__task {
   struct sure__list of_peer;
   struct sure__peer *peer; /* who asked; NULL: the engine did, or it is gone */
   struct sure__server_session *session;
-  uint64_t nonce; /* of SETTLE */
+  uint64_t nonce;      /* of SETTLE */
+  uint32_t reply_held; /* of SETTLE: bytes of the recorded reply that its client has */
   struct sure__arena arena;
 };
 
@@ -262,6 +267,8 @@ struct sure__server {
   struct sure__list pumping; /* sure__peer.pumps: peers that there is something to send to */
   struct sure__list streams; /* sure__server_stream.of_server */
   uint32_t stream_count;     /* of these, with those that linger */
+  struct sure__list kept;    /* sure_call.of_peer: requests that are not whole, of all sessions */
+  size_t kept_len;           /* bytes announced by them */
   struct sure__list free_calls;
   struct sure__list free_tasks;
   uint32_t free_task_count;

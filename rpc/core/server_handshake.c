@@ -32,8 +32,12 @@ void sure__handshake_on_hello(struct sure__server *server, struct sure__peer *pe
 static void send_attached(struct sure__server *server, struct sure__peer *peer,
                           enum sure__attach_state state, const struct sure_session_id *session) {
   struct sure__frame frame = {.type = SURE__ATTACHED, .attached = {.state = (uint8_t)state}};
+  uint8_t held[SURE__HELD_MAX * SURE__HELD_LEN];
   if (session != NULL) {
     frame.attached.session = *session;
+  }
+  if (state == SURE__ATTACHED_OPEN) {
+    frame.payload = (struct sure_bytes){held, sure__kept_list(peer->session, held)};
   }
   if (state == SURE__ATTACHED_BUSY) {
     frame.attached.retry_after_ms = BUSY_RETRY_AFTER_MS;

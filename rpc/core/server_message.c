@@ -1,13 +1,16 @@
-/* From REQUEST frames to whole requests (docs/protocol.md 2.5, 4.1). */
+/* From REQUEST frames to whole requests (docs/protocol.md 2.5, 2.7, 4.1). */
 #include <string.h>
 
 #include "rpc/core/assert.h"
+#include "rpc/core/fingerprint.h"
 #include "rpc/core/memory.h"
 #include "rpc/core/mutant.h"
 #include "rpc/core/server_private.h"
 
 /* Messages that may gather on one connection at a time, in multiples of the largest one. */
 #define ASSEMBLING_MAX SURE__BODIES_GOING_MAX
+/* Until a request comes again of which we do not have what its client thinks we do. */
+#define WHOLE_AGAIN_MS 1
 
 static struct sure_call *find_assembling(const struct sure__peer *peer,
                                          const struct sure__frame *frame) {
@@ -40,12 +43,36 @@ static bool take_part(struct sure_call *call, const struct sure__frame *frame) {
   return more || call->assembled_len == call->payload.len;
 }
 
+/* The client sends it whole then. */
+static void answer_parts_gone(struct sure__server *server, struct sure__peer *peer,
+                              uint64_t sequence, uint32_t attempt) {
+  sure__answer_overload(server, peer, sequence, attempt, "what came of the request is gone",
+                        WHOLE_AGAIN_MS);
+}
+
+/* All parts are here. Those of several attempts make one message only if they were of the same. */
+static void finish_message(struct sure__server *server, struct sure__peer *peer,
+                           struct sure_call *call, uint64_t now_ms) {
+  stop_assembling(peer, call);
+  struct sure_fingerprint expected = call->op.fingerprint;
+  if (call->is_resumed && !SURE__MUTANT(PARTS_OF_ANOTHER_CALL) &&
+      !sure__fingerprint_equals(sure__fingerprint(call->op.method, call->payload), expected)) {
+    answer_parts_gone(server, peer, call->op.sequence, call->attempt);
+    sure__call_free(server, call);
+    return;
+  }
+  sure__call_arrive(server, peer, call, now_ms);
+}
+
 static void begin_message(struct sure__server *server, struct sure__peer *peer,
-                          struct sure_call *call, const struct sure__frame *frame) {
+                          struct sure_call *call, const struct sure__frame *frame,
+                          uint64_t now_ms) {
   uint32_t len = frame->request.message_len;
   size_t room = (size_t)server->config.message_len_max * ASSEMBLING_MAX - peer->assembling_len;
-  call->assembled = len > room ? NULL : sure__realloc(NULL, len);
-  if (call->assembled == NULL) {
+  if (call->assembled == NULL && len <= room) {
+    call->assembled = sure__realloc(NULL, len);
+  }
+  if (call->assembled == NULL || len > room) {
     sure__answer_refusal(server, peer, frame->sequence, frame->attempt, SURE_RESOURCE_EXHAUSTED,
                          SURE_REASON_OVERLOADED, SURE__NOT_RUN,
                          "too many unfinished messages on this connection");
@@ -59,6 +86,9 @@ static void begin_message(struct sure__server *server, struct sure__peer *peer,
   sure__list_append(&peer->assembling, &call->link);
   bool fits = take_part(call, frame);
   sure__assert(fits && "the decoder has compared the first part with the whole");
+  if ((frame->flags & SURE__MORE) == 0) {
+    finish_message(server, peer, call, now_ms);
+  }
 }
 
 static void continue_message(struct sure__server *server, struct sure__peer *peer,
@@ -72,8 +102,7 @@ static void continue_message(struct sure__server *server, struct sure__peer *pee
     return;
   }
   if ((frame->flags & SURE__MORE) == 0) {
-    stop_assembling(peer, call);
-    sure__call_arrive(server, peer, call, now_ms);
+    finish_message(server, peer, call, now_ms);
   }
 }
 
@@ -85,8 +114,29 @@ static bool take_header(struct sure_call *call, const struct sure__frame *frame,
   call->resumes = frame->request.resumes;
   atomic_store(&call->deadline_ms, now_ms + frame->request.timeout_ms);
   call->payload = frame->payload;
+  call->is_resumed = frame->request.resumed.held > 0;
+  call->op.fingerprint = frame->request.resumed.fingerprint; /* of a whole one, it is found out */
   return sure__arena_copy(&call->arena, frame->request.key, &call->op.key) &&
          sure__arena_copy(&call->arena, frame->metadata, &call->metadata);
+}
+
+/* The call object that the request goes on with, or a new one; NULL when memory is short. */
+static struct sure_call *call_of(struct sure__server *server, struct sure_call *kept,
+                                 const struct sure__frame *frame) {
+  if (frame->request.resumed.held > 0) {
+    sure__kept_take(server, kept);
+    return kept;
+  }
+  if (kept != NULL) {
+    sure__kept_forget(server, kept); /* it begins anew */
+  }
+  return sure__call_new(server);
+}
+
+/* What the client leaves out is what we have. */
+static bool is_kept(const struct sure_call *kept, const struct sure__request *request) {
+  return kept != NULL && kept->assembled_len == request->resumed.held &&
+         kept->payload.len == request->message_len;
 }
 
 void sure__message_on_request(struct sure__server *server, struct sure__peer *peer,
@@ -106,9 +156,15 @@ void sure__message_on_request(struct sure__server *server, struct sure__peer *pe
                          SURE_REASON_NONE, SURE__NOT_RUN, "unknown content encoding");
     return;
   }
+  struct sure_call *kept =
+      peer->session->kept_count == 0 ? NULL : sure__kept_find(peer->session, frame->sequence);
+  if (frame->request.resumed.held > 0 && !is_kept(kept, &frame->request)) {
+    answer_parts_gone(server, peer, frame->sequence, frame->attempt);
+    return;
+  }
   struct sure_call *call = NULL;
   if (peer->call_count < server->config.connection_calls_max) {
-    call = sure__call_new(server);
+    call = call_of(server, kept, frame);
   }
   if (call == NULL || !take_header(call, frame, now_ms)) {
     sure__answer_refusal(server, peer, frame->sequence, frame->attempt, SURE_RESOURCE_EXHAUSTED,
@@ -119,8 +175,8 @@ void sure__message_on_request(struct sure__server *server, struct sure__peer *pe
     }
     return;
   }
-  if ((frame->flags & SURE__MORE) != 0) {
-    begin_message(server, peer, call, frame);
+  if ((frame->flags & SURE__MORE) != 0 || call->is_resumed) {
+    begin_message(server, peer, call, frame, now_ms);
   } else {
     sure__call_arrive(server, peer, call, now_ms);
   }
@@ -140,6 +196,6 @@ void sure__message_drop_peer(struct sure__server *server, struct sure__peer *pee
   while (!sure__list_is_empty(&peer->assembling)) {
     struct sure_call *call = sure__container_of(peer->assembling.next, struct sure_call, link);
     stop_assembling(peer, call);
-    sure__call_free(server, call);
+    sure__kept_put(server, peer->session, call, peer->heard_at_ms);
   }
 }

@@ -117,6 +117,22 @@ bool sure__message_cancel(struct sure__server *server, struct sure__peer *peer,
 /* The peer is gone, and what had arrived of its unfinished messages with it. */
 void sure__message_drop_peer(struct sure__server *server, struct sure__peer *peer);
 
+/* server_kept.c */
+
+/* Keeps what has come of a request whose connection is lost, or frees it, if that is of no use. The
+ * call is consumed; its session has the connection still. */
+void sure__kept_put(struct sure__server *server, struct sure__server_session *session,
+                    struct sure_call *call, uint64_t now_ms);
+/* NULL: there is none. */
+struct sure_call *sure__kept_find(const struct sure__server_session *session, uint64_t sequence);
+/* It is kept no longer, but the caller's. */
+void sure__kept_take(struct sure__server *server, struct sure_call *call);
+void sure__kept_forget(struct sure__server *server, struct sure_call *call);
+void sure__kept_forget_all(struct sure__server *server);
+/* What ATTACHED says of them: at most SURE__HELD_MAX times SURE__HELD_LEN bytes. Returns how many.
+ */
+size_t sure__kept_list(const struct sure__server_session *session, uint8_t *out);
+
 /* server_call_object.c */
 
 struct sure_call *sure__call_new(struct sure__server *server);
@@ -136,8 +152,8 @@ void sure__answer_refusal(struct sure__server *server, struct sure__peer *peer, 
                           uint32_t attempt, enum sure_code code, enum sure_reason reason,
                           unsigned flags, const char *text);
 /* The same for one that may come again after `retry_after_ms`; it has not run. */
-void sure__answer_overload(struct sure__server *server, struct sure__peer *peer,
-                           const struct sure_call *call, const char *text, uint32_t retry_after_ms);
+void sure__answer_overload(struct sure__server *server, struct sure__peer *peer, uint64_t sequence,
+                           uint32_t attempt, const char *text, uint32_t retry_after_ms);
 /* Answer all who wait for the call, by the verdict in its op. */
 void sure__answer_call(struct sure__server *server, struct sure_call *call);
 

@@ -49,6 +49,7 @@ static struct sure__server_session *session_new(struct sure__server *server,
   session->renew_timer.kind = SURE__TIMER_RENEW;
   session->watermark = 1;
   sure__list_init(&session->lingering);
+  sure__list_init(&session->kept);
   session->may_have_records = id != NULL && !is_fresh;
   sure__index_init(&session->running);
   sure__list_init(&session->peers);
@@ -80,7 +81,8 @@ bool sure__server_session_attach(struct sure__server *server, struct sure__peer 
 }
 
 void sure__server_session_tidy(struct sure__server *server, struct sure__server_session *session) {
-  if (!sure__list_is_empty(&session->peers) || session->running.count > 0) {
+  if (!sure__list_is_empty(&session->peers) || session->running.count > 0 ||
+      session->kept_count > 0) {
     return;
   }
   if (!session->is_none) {

@@ -39,6 +39,7 @@ void sure__settle_on_frame(struct sure__server *server, struct sure__peer *peer,
     return;
   }
   task->nonce = frame->sequence;
+  task->reply_held = settle->reply_held;
   task->op.session = settle->session;
   task->op.sequence = settle->target;
   task->op.method = settle->method;
@@ -101,6 +102,12 @@ void sure__settle_answer(struct sure__server *server, struct sure__task *task) {
       body.result.reason = SURE_REASON_REPLY_LOST;
       record.reply = (struct sure_bytes){0};
     }
+  }
+  if (task->reply_held > 0 && task->reply_held < record.reply.len) {
+    flags |= SURE__RESUMED; /* a record stays as it is: what its client has are the same bytes */
+    body.result.held = task->reply_held;
+    record.reply.data += task->reply_held;
+    record.reply.len -= task->reply_held;
   }
   send_settled(server, peer, task->nonce, flags, &body, &record);
 }

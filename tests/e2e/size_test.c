@@ -43,6 +43,17 @@ static void large_reply_cut_in_half_is_replayed_whole(void **state) {
   assert_account(&world->server, 1, 1);
 }
 
+static void large_messages_pass_where_no_connection_lasts_for_one(void **state) {
+  struct world *world = *state;
+  world_serve(world, &(struct sure_channel_options){.reconnect_ms_initial = 1});
+  relay_wear_out(world->relay, 10); /* there are 63 parts each way */
+  struct end end = add_large(world->channel, NEAR_LIMIT, NEAR_LIMIT);
+  assert_end(end, SURE_OK, SURE_APPLIED);
+  assert_int_equal(end.ballast_len, NEAR_LIMIT);
+  assert_account(&world->server, 1, 1);
+  assert_int_equal(account_of(&world->server).runs, 1);
+}
+
 static void request_over_the_limit_is_refused_before_anything_is_sent(void **state) {
   struct world *world = *state;
   world_serve(world, NULL);
@@ -78,6 +89,7 @@ int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       E2E_TEST(large_messages_pass_both_ways),
       E2E_TEST(large_reply_cut_in_half_is_replayed_whole),
+      E2E_TEST(large_messages_pass_where_no_connection_lasts_for_one),
       E2E_TEST(request_over_the_limit_is_refused_before_anything_is_sent),
       E2E_TEST(reply_over_the_limit_is_rolled_back_and_recorded),
       E2E_TEST(reply_over_the_clients_own_limit_is_rolled_back_too),

@@ -132,7 +132,7 @@ static void put_flags(struct writer *writer, unsigned flags) {
       {SURE__MORE, "MORE"},         {SURE__END, "END"},
       {SURE__NOT_RUN, "NOT_RUN"},   {SURE__ROLLED_BACK, "ROLLED_BACK"},
       {SURE__RECORDED, "RECORDED"}, {SURE__REPLAYED, "REPLAYED"},
-      {SURE__JOINED, "JOINED"},
+      {SURE__JOINED, "JOINED"},     {SURE__RESUMED, "RESUMED"},
   };
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
     if ((flags & known[i].flag) != 0) {
@@ -174,6 +174,9 @@ static void put_settle(struct writer *writer, const struct sure__settle_body *se
         sure__log_session(&settle->session).text);
   }
   put_key(writer, settle->key);
+  if (settle->reply_held > 0) {
+    put(writer, " reply from %u", settle->reply_held);
+  }
 }
 
 static void put_settled(struct writer *writer, const struct sure__settled_body *settled) {
@@ -197,6 +200,12 @@ static void put_attach(struct writer *writer, const struct sure__attach *attach)
   put(writer, " challenge %s", id_text(attach->challenge.bytes).text);
 }
 
+static void put_resumption(struct writer *writer, const struct sure__frame *frame) {
+  if ((frame->flags & SURE__RESUMED) != 0) {
+    put(writer, " from %u", frame->request.resumed.held);
+  }
+}
+
 static void put_body(struct writer *writer, const struct sure__frame *frame) {
   switch (frame->type) {
   case SURE__WELCOME:
@@ -209,10 +218,15 @@ static void put_body(struct writer *writer, const struct sure__frame *frame) {
   case SURE__ATTACHED:
     put(writer, " %s", attach_state_name(frame->attached.state));
     put(writer, " session %s", sure__log_session(&frame->attached.session).text);
+    for (size_t i = 0; i < frame->payload.len / SURE__HELD_LEN; i++) {
+      struct sure__held held = sure__held_at(frame->payload, i);
+      put(writer, " has %u of %llu", held.len, (unsigned long long)held.sequence);
+    }
     break;
   case SURE__REQUEST:
     put(writer, " watermark %llu", (unsigned long long)frame->request.watermark);
     put_key(writer, frame->request.key);
+    put_resumption(writer, frame);
     break;
   case SURE__RESPONSE:
     put_result(writer, &frame->response);

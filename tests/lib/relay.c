@@ -41,6 +41,7 @@ struct connection {
   bool cut_when_sent;
   bool orphaned; /* the client is gone, held frames may still go up */
   bool is_first; /* what its client sends is captured */
+  unsigned part_count;
   bool over;
 };
 
@@ -57,6 +58,7 @@ struct relay {
   bool stopping;
   uint8_t rule_type; /* 0: no rule */
   enum relay_action rule_action;
+  unsigned parts_max; /* 0: any number */
   struct connection *connections[CONNECTIONS_MAX];
   size_t connection_count;
   bool has_accepted;
@@ -128,6 +130,14 @@ static bool obey(struct relay *relay, struct connection *connection, struct flow
   return true;
 }
 
+/* The frame is one too many of those that are parts of something longer. */
+static bool is_worn_out(const struct relay *relay, struct connection *connection,
+                        const uint8_t *frame) {
+  bool is_part = (sure__get_u16(frame + 6) & (SURE__MORE | SURE__CONT)) != 0;
+  connection->part_count += is_part;
+  return is_part && relay->parts_max > 0 && connection->part_count > relay->parts_max;
+}
+
 static void pass_frames(struct relay *relay, struct connection *connection, struct flow *flow) {
   while (!flow->held && !connection->cut_when_sent && !connection->swallowed &&
          flow->in.len >= HEADER_LEN) {
@@ -138,6 +148,10 @@ static void pass_frames(struct relay *relay, struct connection *connection, stru
     if (!flow->seen) {
       note(relay, flow->in.data);
       if (relay->rule_type == flow->in.data[4] && !obey(relay, connection, flow, len)) {
+        return;
+      }
+      if (is_worn_out(relay, connection, flow->in.data)) {
+        connection->cut_when_sent = true;
         return;
       }
     }
@@ -394,6 +408,12 @@ static void wait_for_change(struct relay *relay, const struct timespec *until, c
   if (pthread_cond_timedwait(&relay->changed, &relay->mutex, until) != 0) {
     fail(what);
   }
+}
+
+void relay_wear_out(struct relay *relay, unsigned parts_max) {
+  pthread_mutex_lock(&relay->mutex);
+  relay->parts_max = parts_max;
+  pthread_mutex_unlock(&relay->mutex);
 }
 
 void relay_wait_fired(struct relay *relay) {

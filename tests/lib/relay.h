@@ -48,6 +48,9 @@ void relay_lock_out(struct relay *relay, bool on);
 
 /* What happens to the next frame of a type; then the rule is gone. One rule at a time. */
 void relay_arm(struct relay *relay, uint8_t type, enum relay_action action);
+/* From now on each connection ends when it has carried so many parts of messages that are longer
+ * than a frame. */
+void relay_wear_out(struct relay *relay, unsigned parts_max);
 /* Until the rule has met its frame. */
 void relay_wait_fired(struct relay *relay);
 /* What is held goes on. */

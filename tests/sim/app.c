@@ -334,6 +334,9 @@ static void task_ended(struct errand *errand, const struct sure__client_call *do
     check_count(task, &done->end);
     return;
   }
+  if (done->end.code == SURE_OK) {
+    bank_check_reply(done->end.reply);
+  }
   struct answer answer = answer_of(task, done);
   if (!answer.is_key_only || !task->deed->is_contested) {
     model_check_answer(task->deed, &answer); /* else it may be about the other one */

@@ -28,6 +28,26 @@ static uint64_t hash_reply(const Sim__V1__ChargeReply *reply) {
   return hash;
 }
 
+/* What a message is made large with is told from that of any other, wherever one looks. */
+static uint8_t filling_at(uint64_t seed, size_t i) {
+  return (uint8_t)(seed * 131 + i * 7 + (i >> 8) * 13);
+}
+
+static bool is_filling(const ProtobufCBinaryData *filling, uint64_t seed) {
+  for (size_t i = 0; i < filling->len; i++) {
+    if (filling->data[i] != filling_at(seed, i)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static void fill(uint8_t *bytes, size_t len, uint64_t seed) {
+  for (size_t i = 0; i < len; i++) {
+    bytes[i] = filling_at(seed, i);
+  }
+}
+
 /* A status other than OK, sometimes; nothing has been done then. */
 static enum sure_code refusal(struct sure_call *call) {
   if (chance_permille(sim.plan.refuse_permille)) {
@@ -41,9 +61,11 @@ static enum sure_code refusal(struct sure_call *call) {
 }
 
 /* False: nobody made such a request. */
-static bool is_known(const struct sure_call *call, uint64_t deed_number, uint32_t reply_len) {
+static bool is_known(const struct sure_call *call, uint64_t deed_number,
+                     const ProtobufCBinaryData *padding, uint32_t reply_len) {
   const struct deed *deed = model_deed(deed_number);
-  if (deed == NULL || deed->method != sure_call_method(call) || reply_len > REPLY_LEN_MAX) {
+  if (deed == NULL || deed->method != sure_call_method(call) || reply_len > REPLY_LEN_MAX ||
+      !is_filling(padding, deed_number)) {
     sim_fail("a handler got a request that nobody made");
     return false;
   }
@@ -56,6 +78,7 @@ static void fill_in(struct sure_call *call, uint64_t deed, uint64_t receipt, uin
   reply->receipt = receipt;
   reply->padding.len = len;
   reply->padding.data = len == 0 ? NULL : sure_call_alloc(call, len);
+  fill(reply->padding.data, len, receipt);
 }
 
 static void apply(const uint64_t *store_number, const struct sure_call *call,
@@ -70,9 +93,6 @@ static void apply(const uint64_t *store_number, const struct sure_call *call,
 static enum sure_code perform(const uint64_t *store_number, struct sure_call *call,
                               uint64_t deed_number, uint32_t reply_len,
                               Sim__V1__ChargeReply *reply) {
-  if (!is_known(call, deed_number, reply_len)) {
-    return SURE_INTERNAL;
-  }
   enum sure_code code = refusal(call);
   if (code != SURE_OK) {
     return code;
@@ -92,11 +112,17 @@ static enum sure_code perform(const uint64_t *store_number, struct sure_call *ca
 
 static enum sure_code charge(void *user, struct sure_call *call,
                              const Sim__V1__ChargeRequest *request, Sim__V1__ChargeReply *reply) {
+  if (!is_known(call, request->deed, &request->padding, request->reply_len)) {
+    return SURE_INTERNAL;
+  }
   return perform(user, call, request->deed, request->reply_len, reply);
 }
 
 static enum sure_code pay(void *user, struct sure_call *call, const Sim__V1__PayRequest *request,
                           Sim__V1__ChargeReply *reply) {
+  if (!is_known(call, request->deed, &request->padding, request->reply_len)) {
+    return SURE_INTERNAL;
+  }
   return perform(user, call, request->deed, request->reply_len, reply);
 }
 
@@ -118,6 +144,9 @@ static enum sure_code order(void *user, struct sure_call *call,
   if (!call->method->plan.prepares) {
     return charge(user, call, request, reply);
   }
+  if (!is_known(call, request->deed, &request->padding, request->reply_len)) {
+    return SURE_INTERNAL;
+  }
   enum sure_code code = refusal(call);
   struct order *plan = sure_call_alloc(call, sizeof *plan);
   if (code != SURE_OK || plan == NULL) {
@@ -131,7 +160,7 @@ static enum sure_code order(void *user, struct sure_call *call,
  */
 static enum sure_code wire(void *user, struct sure_call *call,
                            const Sim__V1__ChargeRequest *request, Sim__V1__ChargeReply *reply) {
-  if (!is_known(call, request->deed, request->reply_len)) {
+  if (!is_known(call, request->deed, &request->padding, request->reply_len)) {
     return SURE_INTERNAL;
   }
   enum sure_code code = refusal(call);
@@ -232,6 +261,7 @@ static struct sure_bytes pack(const ProtobufCMessage *message) {
 
 struct sure_bytes bank_request(const struct deed *deed) {
   static uint8_t padding[REPLY_LEN_MAX];
+  fill(padding, deed->padding_len, deed->number);
   ProtobufCBinaryData filling = {.data = padding, .len = deed->padding_len};
   if (deed->is_keyed) {
     Sim__V1__PayRequest pay_request = SIM__V1__PAY_REQUEST__INIT;
@@ -246,6 +276,16 @@ struct sure_bytes bank_request(const struct deed *deed) {
   request.padding = filling;
   request.reply_len = deed->reply_len;
   return pack(&request.base);
+}
+
+void bank_check_reply(struct sure_bytes reply) {
+  Sim__V1__ChargeReply *message = sim__v1__charge_reply__unpack(NULL, reply.len, reply.data);
+  if (message == NULL || !is_filling(&message->padding, message->receipt)) {
+    sim_fail("a reply is not what any handler gave");
+  }
+  if (message != NULL) {
+    sim__v1__charge_reply__free_unpacked(message, NULL);
+  }
 }
 
 uint64_t bank_counted(struct sure_bytes reply) {

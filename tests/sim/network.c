@@ -176,12 +176,17 @@ static size_t next_len(const struct sure__connection *from) {
   return chance_permille(sim.plan.split_permille) ? chance_between(1, len) : len;
 }
 
+/* What is long has more places where it can be cut. */
+static bool is_cut_within(size_t len) {
+  return !sim.is_healed && chance_permille(sim.plan.cut_permille * (uint32_t)(1 + len / 8192));
+}
+
 /* Lets bytes fly while there is room for them. */
 static void push(struct sure__connection *from) {
   struct sure__buffer *pending = &from->pending;
   while (pending->len > 0 && from->flying_len < WINDOW_LEN && !from->has_ended) {
     size_t len = next_len(from);
-    bool is_cut = !sim.is_healed && chance_permille(sim.plan.cut_permille);
+    bool is_cut = is_cut_within(len);
     if (is_cut) {
       len = chance_below(len + 1);
       from->has_ended = true;

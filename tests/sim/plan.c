@@ -88,7 +88,8 @@ static void plan_work(struct plan *plan) {
 static void plan_options(struct plan *plan) {
   plan->session_lease_ms = chance_below(3) == 0 ? between(100, 3000) : 60000;
   plan->session_retention_ms = chance_below(3) == 0 ? between(100, 1500) : 600000;
-  plan->message_len_max = between(1024, 200 * 1024);
+  plan->message_len_max =
+      chance_below(4) == 0 ? between(200 * 1024, 700 * 1024) : between(1024, 200 * 1024);
   plan->session_records_max = chance_below(3) == 0 ? between(16, 512) : 0;
   plan->running_calls_max = chance_below(4) == 0 ? between(1, 40) : 0;
   plan->unresolved_calls_max = chance_below(4) == 0 ? between(1, 8) : 1024;

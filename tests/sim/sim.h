@@ -56,6 +56,8 @@ enum { CLOCK_DRIFT_MS_MAX = 500 };
   X(COMMIT_UNHEARD, "commits unheard of")                                                          \
   X(BATCH_VOID, "void batches")                                                                    \
   X(HEDGED, "hedged")                                                                              \
+  X(REQUEST_RESUMED, "requests gone on with")                                                      \
+  X(REPLY_RESUMED, "replies gone on with")                                                         \
   X(SHED, "shed")                                                                                  \
   X(DRAINED, "asked to go elsewhere")                                                              \
   X(STREAM_DONE, "streams that were done")                                                         \

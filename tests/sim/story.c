@@ -54,6 +54,7 @@ static void cover(const struct heard *heard, const struct sure__frame *frame) {
     sim.coverage[COVER_DRAINED] += frame->goaway.reason == SURE__GOAWAY_DRAINING ||
                                    frame->goaway.reason == SURE__GOAWAY_MAX_AGE;
   } else if (frame->type == SURE__SETTLED) {
+    sim.coverage[COVER_REPLY_RESUMED] += (frame->flags & SURE__RESUMED) != 0;
     sim.coverage[COVER_SETTLED_RECORD] += frame->settled.verdict == SURE__SETTLED_RECORD;
     sim.coverage[COVER_SETTLED_TOMBSTONE] += frame->settled.verdict == SURE__SETTLED_TOMBSTONE;
     sim.coverage[COVER_SETTLED_IN_DOUBT] += frame->settled.verdict == SURE__SETTLED_IN_DOUBT;
@@ -81,6 +82,8 @@ void story_received(bool is_server, struct conversation *talk, struct sure_bytes
     tell(is_server, '<', talk, &frame);
     if (is_server) {
       struct sure_bytes bytes = {frames.data, (size_t)(rest.data - frames.data)};
+      bool is_first = frame.type == SURE__REQUEST && (frame.flags & SURE__CONT) == 0;
+      sim.coverage[COVER_REQUEST_RESUMED] += is_first && frame.request.resumed.held > 0;
       owed_received(&talk->owed, &frame);
       copies_received(talk->client, &talk->heard, &frame, bytes);
     }

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "rpc/core/wire.h"
+
 static void call_before_the_connection_waits_for_it(void **state) {
   (void)state;
   struct story story;
@@ -499,6 +501,123 @@ static void reply_in_parts_is_put_together(void **state) {
   story_end(&story);
 }
 
+/* All but the last frame of what the server says. */
+static void give_all_but_the_last(struct story *story, const struct sure__frame *frame) {
+  struct sure__buffer bytes = {0};
+  assert_true(sure__frame_encode(&bytes, frame));
+  size_t len = 0;
+  size_t frame_len = 0;
+  do {
+    len += frame_len;
+    frame_len = sure__get_u32(bytes.data + len);
+  } while (len + frame_len < bytes.len);
+  sure__client_receive(&story->client, story->links[story->at].link,
+                       (struct sure_bytes){bytes.data, len}, story->now_ms);
+  sure__buffer_fini(&bytes);
+}
+
+static void rest_of_a_recorded_reply_is_asked_for_and_the_request_not_sent_again(void **state) {
+  (void)state;
+  static uint8_t big[180 * 1024];
+  for (size_t i = 0; i < sizeof big; i++) {
+    big[i] = (uint8_t)(i * 7 >> 3);
+  }
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure__client_call *call = story_start(&story, &charge);
+  story_expect_request(&story, 1, 1);
+  give_all_but_the_last(&story, &(struct sure__frame){.type = SURE__RESPONSE,
+                                                      .flags = SURE__RECORDED,
+                                                      .sequence = 1,
+                                                      .attempt = 1,
+                                                      .payload = {big, sizeof big}});
+  story_lose_connection(&story);
+  story_attach(&story);
+  struct sure__frame settle = story_expect(&story, SURE__SETTLE);
+  uint32_t held = settle.settle.reply_held;
+  assert_int_equal(1, settle.settle.target);
+  assert_true(held > 65536 && held < sizeof big);
+  struct sure__frame rest = {
+      .type = SURE__SETTLED,
+      .flags = SURE__RECORDED | SURE__RESUMED,
+      .sequence = settle.sequence,
+      .settled = {.verdict = SURE__SETTLED_RECORD, .result.held = held},
+      .payload = {big + held, sizeof big - held},
+  };
+  story_give(&story, &rest);
+  assert_int_equal(call->end.reply.len, sizeof big);
+  assert_memory_equal(call->end.reply.data, big, sizeof big);
+  assert_int_equal(story_ended(&story, call).outcome, SURE_APPLIED);
+  story_expect_nothing(&story);
+  story_end(&story);
+}
+
+static void what_the_server_has_of_a_request_is_left_out(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  for (unsigned i = 1; i <= 3; i++) {
+    story_start(&story, &charge); /* "abc" */
+    story_expect_request(&story, i, 1);
+  }
+  story_lose_connection(&story);
+  story_connect(&story);
+  uint8_t held[3 * SURE__HELD_LEN];
+  sure__held_put(held, (struct sure__held){2, 2});
+  sure__held_put(held + SURE__HELD_LEN, (struct sure__held){3, 3}); /* then it was another one */
+  sure__held_put(held + 2 * SURE__HELD_LEN, (struct sure__held){99, 1});
+  story_give(&story, &(struct sure__frame){
+                         .type = SURE__ATTACHED,
+                         .attached = {.session = story.session, .state = SURE__ATTACHED_OPEN},
+                         .payload = {held, sizeof held}});
+  story_pass(&story, 100);
+  for (unsigned i = 0; i < 3; i++) {
+    struct sure__frame request = story_expect(&story, SURE__REQUEST);
+    bool goes_on = request.sequence == 2;
+    assert_int_equal(goes_on ? SURE__RESUMED : 0, request.flags);
+    assert_int_equal(goes_on ? 2 : 0, request.request.resumed.held);
+    assert_int_equal(goes_on ? 1 : 3, request.payload.len);
+    assert_int_equal(3, request.request.message_len);
+  }
+  story_refuse(&story, 2, 2, SURE_UNAVAILABLE, SURE_REASON_NONE, SURE__NOT_RUN);
+  story_pass(&story, 100);
+  struct sure__frame request = story_expect(&story, SURE__REQUEST);
+  assert_int_equal(0, request.flags); /* it was told once, and has asked for it */
+  assert_int_equal(3, request.payload.len);
+  story_end(&story);
+}
+
+static void rest_of_a_reply_that_does_not_add_up_ends_the_connection(void **state) {
+  (void)state;
+  static uint8_t big[180 * 1024];
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  story_start(&story, &charge);
+  story_expect_request(&story, 1, 1);
+  give_all_but_the_last(&story, &(struct sure__frame){.type = SURE__RESPONSE,
+                                                      .flags = SURE__RECORDED,
+                                                      .sequence = 1,
+                                                      .attempt = 1,
+                                                      .payload = {big, sizeof big}});
+  story_lose_connection(&story);
+  story_attach(&story);
+  struct sure__frame settle = story_expect(&story, SURE__SETTLE);
+  uint32_t held = settle.settle.reply_held;
+  story_give(&story, &(struct sure__frame){
+                         .type = SURE__SETTLED,
+                         .flags = SURE__RECORDED | SURE__RESUMED,
+                         .sequence = settle.sequence,
+                         .settled = {.verdict = SURE__SETTLED_RECORD, .result.held = held + 1},
+                         .payload = {big + held + 1, sizeof big - held - 1},
+                     });
+  assert_non_null(story_closed(&story));
+  story_none_ended(&story);
+  story_end(&story);
+}
+
 static void reply_over_our_limit_ends_the_connection(void **state) {
   (void)state;
   static uint8_t big[200 * 1024 + 1];
@@ -599,6 +718,9 @@ int main(void) {
       cmocka_unit_test(retry_after_takes_the_place_of_the_delay),
       cmocka_unit_test(request_over_the_servers_limit_is_never_sent),
       cmocka_unit_test(reply_in_parts_is_put_together),
+      cmocka_unit_test(rest_of_a_recorded_reply_is_asked_for_and_the_request_not_sent_again),
+      cmocka_unit_test(what_the_server_has_of_a_request_is_left_out),
+      cmocka_unit_test(rest_of_a_reply_that_does_not_add_up_ends_the_connection),
       cmocka_unit_test(reply_over_our_limit_ends_the_connection),
       cmocka_unit_test(draining_server_gets_no_new_call),
       cmocka_unit_test(broken_frames_end_the_connection_and_nothing_else),

@@ -128,6 +128,7 @@ static struct sure__frame a_settle(void) {
                                          .target = 7,
                                          .method = 8,
                                          .fingerprint = {9, 10},
+                                         .reply_held = 11,
                                          .key = text("key")}};
 }
 
@@ -228,6 +229,7 @@ static void the_small_frames_round_trip(void **state) {
   assert_int_equal(8, back.settle.method);
   assert_int_equal(9, back.settle.fingerprint.low);
   assert_int_equal(10, back.settle.fingerprint.high);
+  assert_int_equal(11, back.settle.reply_held);
   expect_bytes(frame.settle.key, back.settle.key);
   back = round_trip(&(struct sure__frame){
       .type = SURE__GOAWAY, .goaway = {.reason = SURE__GOAWAY_IDLE, .text = text("bye")}});
@@ -305,6 +307,23 @@ static void an_ack_round_trips(void **state) {
     struct sure_range range = sure__ack_range(&back.ack, i);
     assert_true(range.first == ranges[i].first && range.last == ranges[i].last);
   }
+}
+
+static void a_request_that_goes_on_round_trips(void **state) {
+  (void)state;
+  struct sure__frame frame = a_request();
+  frame.flags = SURE__RESUMED;
+  frame.request.resumed = (struct sure__resumption){UINT32_MAX - 7, {8, 9}};
+  struct sure__frame back = round_trip(&frame);
+  assert_int_equal(SURE__RESUMED, back.flags);
+  assert_int_equal(UINT32_MAX - 7, back.request.resumed.held);
+  assert_int_equal(8, back.request.resumed.fingerprint.low);
+  assert_int_equal(9, back.request.resumed.fingerprint.high);
+  assert_int_equal(UINT32_MAX, back.request.message_len);
+  expect_bytes(frame.request.key, back.request.key);
+  expect_bytes(frame.payload, back.payload);
+  sure__put_u32(bytes.data + 52, UINT32_MAX - 1); /* of the whole */
+  expect_invalid("message length");
 }
 
 /* ---- parts ---- */
@@ -435,7 +454,7 @@ static void unknown_flags_of_the_low_byte_are_refused_and_of_the_high_byte_ignor
     sure__put_u16(bytes.data + 6, (uint16_t)(1u << bit));
     if (bit >= 8) {
       expect_valid();
-    } else if (bit >= 2) {
+    } else if (bit >= 3) {
       expect_invalid("flag");
     }
   }
@@ -570,6 +589,25 @@ static void the_handshake_is_checked(void **state) {
   }
 }
 
+static void unfinished_requests_are_checked(void **state) {
+  (void)state;
+  static uint8_t held[(SURE__HELD_MAX + 1) * SURE__HELD_LEN];
+  sure__held_put(held, (struct sure__held){7, 8});
+  struct sure__frame frame = {.type = SURE__ATTACHED,
+                              .attached = {.state = SURE__ATTACHED_OPEN},
+                              .payload = {held, SURE__HELD_MAX * SURE__HELD_LEN}};
+  struct sure__frame back = round_trip(&frame);
+  assert_int_equal(7, sure__held_at(back.payload, 0).sequence);
+  assert_int_equal(8, sure__held_at(back.payload, 0).len);
+  frame.payload.len += SURE__HELD_LEN;
+  expect_refused_with(&frame, "unfinished");
+  frame.payload.len = SURE__HELD_LEN + 1;
+  expect_refused_with(&frame, "unfinished");
+  frame.payload.len = SURE__HELD_LEN;
+  frame.attached.state = SURE__ATTACHED_BUSY;
+  expect_refused_with(&frame, "no session");
+}
+
 static void other_frames_are_checked(void **state) {
   (void)state;
   struct sure__frame frame = a_settle();
@@ -635,6 +673,7 @@ int main(void) {
   failing_allocator_install();
   const struct CMUnitTest tests[] = {
       TEST(a_request_round_trips),
+      TEST(a_request_that_goes_on_round_trips),
       TEST(results_round_trip),
       TEST(the_handshake_round_trips),
       TEST(the_small_frames_round_trip),
@@ -653,6 +692,7 @@ int main(void) {
       TEST(a_key_has_so_many_bytes_and_no_more),
       TEST(results_are_checked),
       TEST(the_handshake_is_checked),
+      TEST(unfinished_requests_are_checked),
       TEST(other_frames_are_checked),
       TEST(acks_are_checked),
       TEST(an_ack_has_so_many_ranges_and_no_more),
