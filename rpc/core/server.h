@@ -161,7 +161,6 @@ enum sure__call_step {
   SURE__CALL_RECONCILES, /* no run of it: the application is asked what became of one (S15) */
 };
 
-/* One call that a server serves; what handlers get as struct sure_call. */
 /* Whether the handler answers later (rpc/server/defer.c). */
 enum sure__deferral {
   SURE__NOT_DEFERRED,
@@ -170,6 +169,7 @@ enum sure__deferral {
   SURE__FINISHED,
 };
 
+/* One call that a server serves; what handlers get as struct sure_call. */
 struct sure_call {
   struct sure_store_op op; /* its record holds the result */
   struct sure__server *server;
@@ -188,16 +188,16 @@ struct sure_call {
   struct sure__server_stream *stream; /* NULL: it is none */
   _Atomic uint64_t deadline_ms;       /* the latest of its waiters' */
   atomic_bool is_cancelled;           /* all of its waiters have cancelled */
-  struct sure__list cancels;          /* in actions.cancelled */
-  uint32_t attempt;                   /* that started it */
-  uint32_t resumes; /* the attempt that its client had part of the stream by; 0: of none */
+  bool is_resumed;           /* earlier attempts brought part of it: op.fingerprint says of what */
+  struct sure__list cancels; /* in actions.cancelled */
+  uint32_t attempt;          /* that started it */
+  uint32_t resumes;          /* the attempt that its client had part of the stream by; 0: of none */
   uint32_t reply_len_max;
   struct sure__arena arena;
   struct sure_bytes payload;  /* valid until the end of the batch it came in */
   struct sure_bytes metadata; /* the request's, as it came */
   uint8_t *assembled;         /* the same bytes while they gather */
   size_t assembled_len;
-  bool is_resumed; /* earlier attempts brought part of it: op.fingerprint says of what */
 
   /* What the shell and the handler work with. */
   void *transaction; /* of the store, during the run */
