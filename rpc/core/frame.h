@@ -151,7 +151,7 @@ struct sure__result {
   uint8_t encoding;
   uint32_t retry_after_ms;
   uint32_t message_len;
-  uint32_t held; /* to encode with RESUMED: bytes of the message that are left out */
+  uint32_t held; /* with RESUMED, without MORE: bytes of the message that are left out */
   struct sure_bytes text;
 };
 

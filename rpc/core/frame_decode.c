@@ -130,6 +130,9 @@ static const char *decode_result(uint16_t text_len, struct sure__frame *frame,
       (frame->flags & SURE__RESUMED) != 0; /* who knows what is left out looks again */
   size_t len = frame->payload.len;
   bool fits = more || is_resumed ? len < result->message_len : len == result->message_len;
+  if (fits && is_resumed && !more) {
+    result->held = result->message_len - (uint32_t)len;
+  }
   return fits ? NULL : "result with a wrong message length";
 }
 

@@ -246,6 +246,7 @@ static void a_server_that_drains_keeps_nothing_of_them(void **state) {
   (void)state;
   begin_request(1, 2);
   client_lose(&a);
+  client_fini(&a);
   client_open(&driver, &a);
   begin_request(1, 2);
   sure__server_drain(&driver.server);
