@@ -393,7 +393,7 @@ static void joined(void *user, const struct sure_status *how,
 static void concurrent_large_unary(void **state) {
   (void)state;
   static uint8_t body[271828];
-  unsigned count = relay == NULL ? CALLS_AT_ONCE : 20; /* a link that is cut carries fewer */
+  unsigned count = CALLS_AT_ONCE;
   struct crowd crowd = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
   Sure__Interop__V1__UnaryRequest request = SURE__INTEROP__V1__UNARY_REQUEST__INIT;
   request.body = (ProtobufCBinaryData){.len = sizeof body, .data = body};
