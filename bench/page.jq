@@ -3,8 +3,8 @@
 def round2: . * 100 | round | . / 100;
 def thousands: round | tostring
   | [while(length > 0; .[:-3]) | .[-3:]] | reverse | join("\u202f");
-def colour: {sure: "#0a7d5a", grpc: "#b5651d", nng: "#8a8f98"}[.];
-def called: {sure: "Sure", grpc: "gRPC C++", nng: "bare nng_stream"}[.];
+def colour: {sure: "#0a7d5a", grpc: "#b5651d", capnp: "#7a4fa3", thrift: "#3b6ea5", nng: "#8a8f98"}[.];
+def called: {sure: "Sure", grpc: "gRPC C++", capnp: "Cap'n Proto", thrift: "Thrift c_glib", nng: "bare nng_stream"}[.];
 
 def bar($y; $share; $row; $text):
   "<text x='0' y='\($y + 15)'>\($row.peer | called)</text>"
@@ -18,7 +18,7 @@ def chart($title; $rows; value; text):
      | join(""))
   + "</svg>";
 
-def of($scenario): map(select(.scenario == $scenario)) | sort_by({sure: 0, grpc: 1, nng: 2}[.peer]);
+def of($scenario): map(select(.scenario == $scenario)) | sort_by({sure: 0, grpc: 1, capnp: 2, thrift: 3, nng: 4}[.peer]);
 
 . as $all
 | "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
@@ -30,9 +30,11 @@ def of($scenario): map(select(.scenario == $scenario)) | sort_by({sure: 0, grpc:
 + "<h1>Sure beside its peers</h1><p class='of'>\($all.machine | @html). Commit \($all.commit | @html). <code>\($all.command | @html)</code>. Medians of \($all.rows[0].rounds) rounds.</p>"
 + "<h2>Calls a second</h2>"
 + (["1", "64", "256", "1024"] | map(. as $n | chart("\($n) open at a time"; $all.rows | of("unary \($n)"); .calls_per_s; .calls_per_s | thousands)) | join(""))
++ (["1024", "65536", "1048576"] | map(. as $n | chart("16 open at a time, \($n) bytes each way"; $all.rows | of("payload \($n)"); .calls_per_s; .calls_per_s | thousands)) | join(""))
 + chart("64 open at a time, over a Unix socket"; $all.rows | of("ipc 64"); .calls_per_s; .calls_per_s | thousands)
 + chart("a stream of 1 KiB, messages a second"; $all.rows | of("stream 1"); .calls_per_s; .calls_per_s | thousands)
 + "<h2>Latency</h2>"
++ (["20000", "60000"] | map(. as $n | chart("99 % of calls are done within µs, when \($n) a second are due, from then on"; $all.rows | of("open \($n)"); .p99_us; .p99_us | round2 | tostring)) | join(""))
 + (["1", "64", "256", "1024"] | map(. as $n | chart("median in µs, \($n) open at a time"; $all.rows | of("unary \($n)"); .p50_us; .p50_us | round2 | tostring)) | join(""))
 + "<h2>CPU of a call, both sides</h2>"
 + chart("µs, 256 open at a time"; $all.rows | of("unary 256"); .client_cpu_us + .server_cpu_us; .client_cpu_us + .server_cpu_us | round2 | tostring)

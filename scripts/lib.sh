@@ -9,7 +9,10 @@ build_packages=(
   libnng-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libprotobuf-dev libprotoc-dev
   libsqlite3-dev libxxhash-dev libcmocka-dev libjansson-dev
 )
-bench_packages=(libgrpc++-dev protobuf-compiler-grpc jq valgrind)
+bench_packages=(
+  libgrpc++-dev protobuf-compiler-grpc libcapnp-dev capnproto
+  libthrift-c-glib-dev libglib2.0-dev thrift-compiler jq valgrind
+)
 check_packages=(clang clang-format clang-tidy iproute2 libclang-rt-14-dev llvm-14)
 
 say() {

@@ -66,24 +66,54 @@ struct Call {
   std::unique_ptr<grpc::ClientAsyncResponseReader<Packet>> reader;
   Packet reply;
   grpc::Status status;
-  uint64_t begun_ns = 0;
 };
-
-void Begin(grpc_peer::Peer::Stub *stub, grpc::CompletionQueue *queue, Call *call) {
-  Packet request;
-  request.set_id(1);
-  request.set_payload(std::string(PEER_PAYLOAD_LEN, '\0'));
-  call->context = std::make_unique<grpc::ClientContext>();
-  call->begun_ns = peer_now_ns();
-  call->reader = stub->AsyncEcho(call->context.get(), request, queue);
-  call->reader->Finish(&call->reply, &call->status, call);
-}
 
 std::unique_ptr<grpc_peer::Peer::Stub> Connect(const char *address) {
   auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
   channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(5));
   return grpc_peer::Peer::NewStub(channel);
 }
+
+struct Connection {
+  Connection(peer_run *run, const char *address, unsigned slots)
+      : run(run), stub(Connect(address)), calls(slots) {
+    size_t len;
+    const uint8_t *data = peer_payload(run, &len);
+    request.set_id(1);
+    request.set_payload(data, len);
+    worker = std::thread([this] { TakeEnds(); });
+  }
+  ~Connection() {
+    queue.Shutdown();
+    worker.join();
+  }
+  void Begin(unsigned slot) {
+    Call *call = &calls[slot];
+    call->context = std::make_unique<grpc::ClientContext>();
+    call->reader = stub->AsyncEcho(call->context.get(), request, &queue);
+    call->reader->Finish(&call->reply, &call->status, call);
+  }
+  void TakeEnds() {
+    void *tag;
+    bool ok;
+    while (queue.Next(&tag, &ok)) {
+      Call *call = static_cast<Call *>(tag);
+      if (!ok || !call->status.ok()) {
+        peer_fail(call->status.error_message().c_str());
+      }
+      const unsigned slot = static_cast<unsigned>(call - calls.data());
+      if (peer_ended(run, slot)) {
+        Begin(slot);
+      }
+    }
+  }
+  peer_run *run;
+  std::unique_ptr<grpc_peer::Peer::Stub> stub;
+  std::vector<Call> calls;
+  Packet request;
+  grpc::CompletionQueue queue;
+  std::thread worker;
+};
 
 }  // namespace
 
@@ -122,46 +152,22 @@ bool peer_serve(const char *path) {
   return true;
 }
 
-bool peer_call(struct peer_run *run, const char *address, unsigned outstanding) {
-  auto stub = Connect(address);
-  grpc::CompletionQueue queue;
-  std::vector<Call> calls(outstanding);
-  for (Call &call : calls) {
-    Begin(stub.get(), &queue, &call);
-  }
-  void *tag;
-  bool ok;
-  for (unsigned open = outstanding; open > 0 && queue.Next(&tag, &ok);) {
-    Call *call = static_cast<Call *>(tag);
-    if (!ok || !call->status.ok()) {
-      return false;
-    }
-    if (peer_count(run, call->begun_ns)) {
-      Begin(stub.get(), &queue, call);
-    } else {
-      open--;
-    }
-  }
-  return true;
+void *peer_open(struct peer_run *run, const char *address, unsigned slots) {
+  return new Connection(run, address, slots);
 }
 
-bool peer_call_unrecorded(struct peer_run *run, const char *address, unsigned outstanding) {
-  return peer_call(run, address, outstanding);
+void peer_begin(void *connection, unsigned slot) {
+  static_cast<Connection *>(connection)->Begin(slot);
 }
-
-void *peer_connect(const char *address) { return Connect(address).release(); }
 
 bool peer_call_and_wait(void *connection) {
-  auto *stub = static_cast<grpc_peer::Peer::Stub *>(connection);
+  auto *own = static_cast<Connection *>(connection);
   grpc::ClientContext context;
-  Packet request;
   Packet reply;
-  request.set_id(1);
-  request.set_payload(std::string(PEER_PAYLOAD_LEN, '\0'));
-  return stub->Echo(&context, request, &reply).ok();
+  return own->stub->Echo(&context, own->request, &reply).ok();
 }
 
-void peer_disconnect(void *connection) { delete static_cast<grpc_peer::Peer::Stub *>(connection); }
+void peer_close(void *connection) { delete static_cast<Connection *>(connection); }
 
 bool peer_pour(struct peer_run *run, const char *address) {
   auto stub = Connect(address);
@@ -171,10 +177,12 @@ bool peer_pour(struct peer_run *run, const char *address) {
   auto reader = stub->Pour(&context, request);
   Packet packet;
   uint64_t begun_ns = peer_now_ns();
-  while (reader->Read(&packet) && peer_count(run, begun_ns)) {
+  bool goes_on = true;
+  while (goes_on && reader->Read(&packet)) {
+    goes_on = peer_count(run, begun_ns);
     begun_ns = peer_now_ns();
   }
   context.TryCancel();
   reader->Finish();
-  return peer_is_over(run);
+  return !goes_on;
 }

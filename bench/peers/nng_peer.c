@@ -8,68 +8,87 @@
 
 #include "peer.h"
 
-enum { FRAME_LEN = PEER_PAYLOAD_LEN + 12, POURED_LEN = PEER_POURED_LEN + 12, BUFFER_LEN = 65536 };
+/* What a frame has beside its payload. */
+enum { HEADER_LEN = 12, POURED_LEN = PEER_POURED_LEN + HEADER_LEN, BUFFER_LEN = 65536 };
 
-/* One end. Reads go into `in`; what is to be written gathers in `pending` while `writing` is on its
- * way. */
+struct bytes {
+  uint8_t *data;
+  size_t len;
+  size_t room;
+};
+
+/* One end. What is read goes into `in`, where a client's frames are in one piece, as whoever takes
+ * them apart needs them. What is to be written gathers in `pending` while `writing` is on its way.
+ */
 struct end {
   nng_stream *stream;
   nng_aio *read_aio;
   nng_aio *write_aio;
   nng_mtx *mutex;
-  uint8_t in[BUFFER_LEN];
+  uint8_t *in;
   size_t in_len;
-  uint8_t *pending;
-  uint8_t *writing;
-  size_t pending_len;
-  size_t writing_len;
+  struct bytes pending;
+  struct bytes writing;
   size_t written_len;
-  bool pours; /* the server's: it writes without being asked */
+  /* The server's. */
+  bool has_begun;
+  bool pours; /* it writes without being asked */
   /* The client's. */
   struct peer_run *run;
   size_t frame_len;
+  uint8_t *frame;
+  unsigned slot_count;
+  unsigned *order; /* slots of the calls that are open, a ring */
+  unsigned first;
   unsigned open_count;
-  uint64_t *begun_ns; /* of the calls that are open, a ring */
-  unsigned begun_at;
-  unsigned outstanding;
+  bool is_over;
   nng_cv *over;
 };
 
 static void post_read(struct end *end) {
-  nng_iov iov = {.iov_buf = end->in + end->in_len, .iov_len = BUFFER_LEN - end->in_len};
+  nng_iov iov = {.iov_buf = end->in + end->in_len, .iov_len = BUFFER_LEN};
   nng_aio_set_iov(end->read_aio, 1, &iov);
   nng_stream_recv(end->stream, end->read_aio);
 }
 
 static void post_write(struct end *end) {
-  nng_iov iov = {.iov_buf = end->writing + end->written_len,
-                 .iov_len = end->writing_len - end->written_len};
+  nng_iov iov = {.iov_buf = end->writing.data + end->written_len,
+                 .iov_len = end->writing.len - end->written_len};
   nng_aio_set_iov(end->write_aio, 1, &iov);
   nng_stream_send(end->stream, end->write_aio);
 }
 
 /* With the mutex. True: a write is to be posted. */
 static bool take_pending(struct end *end) {
-  if (end->writing_len > 0 || end->pending_len == 0) {
+  if (end->writing.len > 0 || end->pending.len == 0) {
     return false;
   }
-  uint8_t *spare = end->writing;
+  struct bytes spare = end->writing;
   end->writing = end->pending;
-  end->writing_len = end->pending_len;
   end->written_len = 0;
   end->pending = spare;
-  end->pending_len = 0;
+  end->pending.len = 0;
   return true;
 }
 
-static void put(struct end *end, const uint8_t *bytes, size_t len) {
-  memcpy(end->pending + end->pending_len, bytes, len);
-  end->pending_len += len;
+static void put(struct end *end, const uint8_t *data, size_t len) {
+  struct bytes *pending = &end->pending;
+  if (len > pending->room - pending->len) {
+    size_t room = (pending->len + len) * 2;
+    uint8_t *larger = realloc(pending->data, room);
+    if (larger == NULL) {
+      peer_fail("memory is short");
+      return;
+    }
+    *pending = (struct bytes){larger, pending->len, room};
+  }
+  memcpy(pending->data + pending->len, data, len);
+  pending->len += len;
 }
 
 static void fill(struct end *end) {
   static uint8_t frame[POURED_LEN];
-  while (end->pending_len + POURED_LEN <= BUFFER_LEN) {
+  while (end->pending.len + POURED_LEN <= BUFFER_LEN) {
     put(end, frame, POURED_LEN);
   }
 }
@@ -81,9 +100,9 @@ static void on_written(void *user) {
   }
   nng_mtx_lock(end->mutex);
   end->written_len += nng_aio_count(end->write_aio);
-  bool goes_on = end->written_len < end->writing_len;
+  bool goes_on = end->written_len < end->writing.len;
   if (!goes_on) {
-    end->writing_len = 0;
+    end->writing.len = 0;
     if (end->pours) {
       fill(end);
     }
@@ -95,11 +114,11 @@ static void on_written(void *user) {
   }
 }
 
-static struct end *new_end(nng_stream *stream, void (*on_read)(void *user)) {
+static struct end *new_end(nng_stream *stream, void (*on_read)(void *user), size_t frame_len) {
   struct end *end = calloc(1, sizeof *end);
   end->stream = stream;
-  end->pending = malloc(4 * BUFFER_LEN);
-  end->writing = malloc(4 * BUFFER_LEN);
+  end->frame_len = frame_len;
+  end->in = malloc(frame_len + BUFFER_LEN);
   nng_stream_set_bool(stream, NNG_OPT_TCP_NODELAY, true);
   nng_mtx_alloc(&end->mutex);
   nng_cv_alloc(&end->over, end->mutex);
@@ -110,7 +129,7 @@ static struct end *new_end(nng_stream *stream, void (*on_read)(void *user)) {
 
 /* ---- the server ---- */
 
-/* Gives back what came, and pours for whoever sends a single byte. */
+/* Gives back what came, and pours for whoever begins with a single byte. */
 static void on_request(void *user) {
   struct end *end = user;
   if (nng_aio_result(end->read_aio) != 0) {
@@ -118,7 +137,8 @@ static void on_request(void *user) {
   }
   size_t len = nng_aio_count(end->read_aio);
   nng_mtx_lock(end->mutex);
-  end->pours = end->pours || len == 1;
+  end->pours = end->pours || (!end->has_begun && len == 1);
+  end->has_begun = true;
   if (end->pours) {
     fill(end);
   } else {
@@ -138,7 +158,7 @@ static nng_aio *accept_aio;
 static void on_accept(void *user) {
   (void)user;
   if (nng_aio_result(accept_aio) == 0) {
-    post_read(new_end(nng_aio_get_output(accept_aio, 0), on_request));
+    post_read(new_end(nng_aio_get_output(accept_aio, 0), on_request, 0));
     nng_stream_listener_accept(listener, accept_aio);
   }
 }
@@ -177,25 +197,29 @@ bool peer_serve(const char *path) {
 
 /* ---- the client ---- */
 
-static void begin_call(struct end *end, unsigned slot) {
-  static uint8_t frame[FRAME_LEN];
-  end->begun_ns[slot] = peer_now_ns();
-  put(end, frame, FRAME_LEN);
+static void put_call(struct end *end, unsigned slot) {
+  end->order[(end->first + end->open_count) % end->slot_count] = slot;
+  end->open_count++;
+  put(end, end->frame, end->frame_len);
 }
 
 /* Replies come in the order of the requests. */
-static void frame_came(struct end *end) {
-  unsigned slot = end->begun_at;
-  end->begun_at = (end->begun_at + 1) % end->outstanding;
-  if (peer_count(end->run, end->begun_ns[slot])) {
-    if (end->frame_len == FRAME_LEN) {
-      begin_call(end, slot);
-    } else {
-      end->begun_ns[slot] = peer_now_ns();
-    }
-  } else if (--end->open_count == 0) {
+static void reply_came(struct end *end) {
+  unsigned slot = end->order[end->first];
+  end->first = (end->first + 1) % end->slot_count;
+  end->open_count--;
+  if (peer_ended(end->run, slot)) {
+    put_call(end, slot);
+  }
+}
+
+static void message_came(struct end *end) {
+  static uint64_t begun_ns;
+  if (!peer_count(end->run, begun_ns == 0 ? peer_now_ns() : begun_ns)) {
+    end->is_over = true;
     nng_cv_wake(end->over);
   }
+  begun_ns = peer_now_ns();
 }
 
 static void on_reply(void *user) {
@@ -206,23 +230,23 @@ static void on_reply(void *user) {
   nng_mtx_lock(end->mutex);
   end->in_len += nng_aio_count(end->read_aio);
   size_t used = 0;
-  for (; end->in_len - used >= end->frame_len && end->open_count > 0; used += end->frame_len) {
-    frame_came(end);
+  for (; end->in_len - used >= end->frame_len && !end->is_over; used += end->frame_len) {
+    end->slot_count > 0 ? reply_came(end) : message_came(end);
   }
   end->in_len -= used;
   memmove(end->in, end->in + used, end->in_len);
-  bool goes_on = end->open_count > 0;
-  bool writes = goes_on && take_pending(end);
+  bool reads = !end->is_over;
+  bool writes = take_pending(end);
   nng_mtx_unlock(end->mutex);
   if (writes) {
     post_write(end);
   }
-  if (goes_on) {
+  if (reads) {
     post_read(end);
   }
 }
 
-static struct end *connect_to(const char *address) {
+static struct end *connect_to(const char *address, size_t frame_len) {
   nng_stream_dialer *dialer;
   nng_aio *aio;
   if (nng_stream_dialer_alloc(&dialer, address) != 0 || nng_aio_alloc(&aio, NULL, NULL) != 0) {
@@ -230,56 +254,39 @@ static struct end *connect_to(const char *address) {
   }
   nng_stream_dialer_dial(dialer, aio);
   nng_aio_wait(aio);
-  return nng_aio_result(aio) == 0 ? new_end(nng_aio_get_output(aio, 0), on_reply) : NULL;
+  return nng_aio_result(aio) == 0 ? new_end(nng_aio_get_output(aio, 0), on_reply, frame_len) : NULL;
 }
 
-static bool run(struct peer_run *run, const char *address, unsigned outstanding, bool pours) {
-  static uint8_t byte[1];
-  struct end *end = connect_to(address);
-  if (end == NULL) {
-    return false;
+static struct end *open_end(struct peer_run *run, const char *address, size_t payload_len) {
+  struct end *end = connect_to(address, payload_len + HEADER_LEN);
+  if (end != NULL) {
+    end->run = run;
+    post_read(end);
   }
-  end->run = run;
-  end->frame_len = pours ? POURED_LEN : FRAME_LEN;
-  end->outstanding = outstanding;
-  end->open_count = outstanding;
-  end->begun_ns = calloc(outstanding, sizeof *end->begun_ns);
+  return end;
+}
+
+void *peer_open(struct peer_run *run, const char *address, unsigned slots) {
+  size_t payload_len;
+  peer_payload(run, &payload_len);
+  struct end *end = slots > 0 ? open_end(run, address, payload_len) : NULL;
+  if (end != NULL) {
+    end->slot_count = slots;
+    end->order = calloc(slots, sizeof *end->order);
+    end->frame = calloc(1, end->frame_len);
+  }
+  return end;
+}
+
+void peer_begin(void *connection, unsigned slot) {
+  struct end *end = connection;
   nng_mtx_lock(end->mutex);
-  for (unsigned i = 0; i < outstanding && !pours; i++) {
-    begin_call(end, i);
-  }
-  if (pours) {
-    end->begun_ns[0] = peer_now_ns();
-    put(end, byte, 1);
-  }
-  take_pending(end);
+  put_call(end, slot);
+  bool writes = take_pending(end);
   nng_mtx_unlock(end->mutex);
-  post_write(end);
-  post_read(end);
-  nng_mtx_lock(end->mutex);
-  while (end->open_count > 0) {
-    nng_cv_wait(end->over);
+  if (writes) {
+    post_write(end);
   }
-  nng_mtx_unlock(end->mutex);
-  return true;
-}
-
-bool peer_call(struct peer_run *peer_run, const char *address, unsigned outstanding) {
-  return run(peer_run, address, outstanding, false);
-}
-
-bool peer_call_unrecorded(struct peer_run *peer_run, const char *address, unsigned outstanding) {
-  return run(peer_run, address, outstanding, false);
-}
-
-bool peer_pour(struct peer_run *peer_run, const char *address) {
-  return run(peer_run, address, 1, true);
-}
-
-/* It has no calls that block. */
-void *peer_connect(const char *address) {
-  (void)address;
-  return NULL;
 }
 
 bool peer_call_and_wait(void *connection) {
@@ -287,6 +294,25 @@ bool peer_call_and_wait(void *connection) {
   return false;
 }
 
-void peer_disconnect(void *connection) {
-  (void)connection;
+void peer_close(void *connection) {
+  struct end *end = connection;
+  nng_stream_close(end->stream); /* the rest goes with the process */
+}
+
+bool peer_pour(struct peer_run *run, const char *address) {
+  struct end *end = open_end(run, address, PEER_POURED_LEN);
+  if (end == NULL) {
+    return false;
+  }
+  nng_mtx_lock(end->mutex);
+  put(end, (const uint8_t *)"", 1);
+  take_pending(end);
+  nng_mtx_unlock(end->mutex);
+  post_write(end);
+  nng_mtx_lock(end->mutex);
+  while (!end->is_over) {
+    nng_cv_wait(end->over);
+  }
+  nng_mtx_unlock(end->mutex);
+  return true;
 }

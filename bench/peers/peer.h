@@ -1,8 +1,18 @@
 /* One RPC system that is measured: the same program for each, which differs in these functions.
  *
- *     bench-NAME server [PATH]                            serves until SIGTERM, on a Unix socket,
- *                                                         or else on a TCP port of its choice
- *     bench-NAME client ADDRESS SCENARIO COUNT SECONDS    measures
+ *     bench-NAME server [PATH]            serves until SIGTERM, on a Unix socket, or else on a TCP
+ *                                         port of its choice
+ *     bench-NAME client ADDRESS SCENARIO COUNT SECONDS [PAYLOAD]
+ *                                         measures, with so many bytes in a call; 32
+ *
+ * SCENARIO says what COUNT means:
+ *
+ *     unary       calls that are kept open on one connection: the next begins when one has ended
+ *     open        calls a second, which begin when they are due, whatever has become of those
+ *                 before: latencies count from then, so that a pause hides nothing
+ *     blocking    threads that wait for one call each, on one connection
+ *     stream      any number: messages are read from one stream
+ *     others      as unary, and the peer knows what is different
  *
  * The server writes its address as a line, and in the end "cpu SECONDS peak KIB". The client writes
  * one line: "calls N seconds S p50 US p99 US p999 US cpu SECONDS peak KIB". Both are processes of
@@ -11,6 +21,7 @@
 #define SURE_BENCH_PEERS_PEER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -27,24 +38,32 @@ uint64_t peer_now_ns(void);
 void peer_ready(const char *address);
 /* Blocks until SIGTERM, which all threads must have blocked since before main. */
 void peer_wait_for_end(void);
+/* Ends the program. */
+void peer_fail(const char *why);
 
-/* A call that began at `begun_ns` has ended. One thread at a time. False: time is over. */
+const char *peer_scenario(const struct peer_run *run);
+/* That many bytes, all of them zero. */
+const uint8_t *peer_payload(const struct peer_run *run, size_t *out_len);
+
+/* The slot's call has ended. One thread at a time. True: its next one begins now. */
+bool peer_ended(struct peer_run *run, unsigned slot);
+/* A message that was waited for since `begun_ns` is here. The same. False: time is over. */
 bool peer_count(struct peer_run *run, uint64_t begun_ns);
-bool peer_is_over(const struct peer_run *run);
 
 /* ---- what each peer defines ---- */
 
 /* `path`: of the Unix socket; NULL: TCP over loopback. */
 bool peer_serve(const char *path);
-/* Keeps `outstanding` calls open on one connection until the run is over; counts each. */
-bool peer_call(struct peer_run *run, const char *address, unsigned outstanding);
-/* The same without the promise of exactly once, where there is one to leave out. */
-bool peer_call_unrecorded(struct peer_run *run, const char *address, unsigned outstanding);
-/* A connection for calls that block, which any number of threads share; NULL: there are none. */
-void *peer_connect(const char *address);
+/* A connection on which so many calls may be open, each in its slot. NULL: it can't be had. */
+void *peer_open(struct peer_run *run, const char *address, unsigned slots);
+/* Begins the slot's next call; peer_ended follows. Any thread, peer_ended's too. */
+void peer_begin(void *connection, unsigned slot);
+/* A call on the same connection; several threads at once. False: there are none that block. */
 bool peer_call_and_wait(void *connection);
-void peer_disconnect(void *connection);
-/* Reads messages of PEER_POURED_LEN from one stream until the run is over; counts each. */
+/* No call is open. */
+void peer_close(void *connection);
+/* Reads messages of PEER_POURED_LEN from one stream until the run is over; counts each. False:
+ * there are no streams. */
 bool peer_pour(struct peer_run *run, const char *address);
 
 #ifdef __cplusplus
