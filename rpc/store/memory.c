@@ -46,7 +46,7 @@ static void release_new(struct sure__memory *memory, struct sure__stored_session
   struct sure_range gap;
   uint64_t cursor = range.first;
   while (sure__ranges_next_gap(&session->acked, &cursor, range.last, &gap)) {
-    sure__rows_release(session, &memory->pool, gap);
+    sure__rows_release(&session->rows, &memory->pool, gap);
   }
 }
 
@@ -62,7 +62,7 @@ static enum sure_store_verdict ack(struct sure__memory *memory, const struct sur
   }
   if (op->range_count > RANGES_BY_NUMBER_MAX) {
     sure__ranges_apply(acked);
-    sure__rows_release_acked(session, &memory->pool);
+    sure__rows_release_acked(&session->rows, &memory->pool, acked);
     return SURE_STORE_DONE;
   }
   struct sure_range below = {0, op->watermark - !SURE__MUTANT(WATERMARK_OFF_BY_ONE)};
@@ -82,7 +82,7 @@ static enum sure_store_verdict close_session(struct sure__memory *memory,
   if (session == NULL) {
     return SURE_STORE_LOST;
   }
-  if (session->row_count == 0) {
+  if (session->rows.count == 0) {
     sure__stored_session_forget(&memory->sessions, &memory->pool, session);
   } else if (!session->fenced) {
     sure__stored_session_stamp(&memory->sessions, session, true, op->now_ms);
@@ -110,7 +110,7 @@ static enum sure_store_verdict sweep(struct sure__memory *memory, struct sure_st
   for (; left > 0 && (session = sure__stored_session_oldest(sessions, true)) != NULL &&
          op->now_ms - session->stamp_ms > op->retention_ms;
        left--) {
-    if (session->intent_count > 0) {
+    if (session->rows.intent_count > 0) {
       sure__stored_session_stamp(sessions, session, true, op->now_ms);
       continue;
     }

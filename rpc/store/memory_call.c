@@ -16,8 +16,9 @@ static enum sure_store_verdict row_verdict(const struct sure__row *row,
   if (row == NULL) {
     return SURE_STORE_PENDING;
   }
-  struct sure__found found = {
-      .state = row->state, .is_owned = !row->in_doubt, .fingerprint = row->fingerprint};
+  struct sure__found found = {.state = (enum sure__row_state)row->state,
+                              .is_owned = !row->in_doubt,
+                              .fingerprint = row->fingerprint};
   return sure__found_verdict(&found, fingerprint, SURE_STORE_CALL_REUSED);
 }
 
@@ -32,19 +33,19 @@ static enum sure_store_verdict key_verdict(const struct sure__key *key,
 }
 
 /* Hands out a record. A reply that could not be kept is lost, its effect is there all the same. */
-static enum sure_store_verdict replay(struct sure_store_op *op, const struct sure__memo *memo) {
-  const struct sure__kept *kept = memo->kept;
-  op->record = (struct sure_record){.code = memo->code, .reason = memo->reason};
-  if (kept == NULL) {
-    if (memo->code == SURE_OK) {
+static enum sure_store_verdict replay(struct sure_store_op *op, struct sure__memo memo) {
+  const struct sure__row *row = memo.row;
+  op->record = (struct sure_record){.code = memo.code, .reason = memo.reason};
+  if (row == NULL) {
+    if (memo.code == SURE_OK) {
       op->record.code = SURE_RESOURCE_EXHAUSTED;
       op->record.reason = SURE_REASON_REPLY_LOST;
     }
     return SURE_STORE_REPLAYED;
   }
-  struct sure_bytes message = {.data = kept->bytes, .len = kept->message_len};
-  struct sure_bytes metadata = {.data = message.data + message.len, .len = kept->metadata_len};
-  struct sure_bytes reply = {.data = metadata.data + metadata.len, .len = kept->reply_len};
+  struct sure_bytes message = {.data = row->bytes, .len = row->message_len};
+  struct sure_bytes metadata = {.data = message.data + message.len, .len = row->metadata_len};
+  struct sure_bytes reply = {.data = metadata.data + metadata.len, .len = row->reply_len};
   bool copied = sure_store_op_copy(op, message, &op->record.message) &&
                 sure_store_op_copy(op, metadata, &op->record.metadata) &&
                 sure_store_op_copy(op, reply, &op->record.reply);
@@ -53,10 +54,10 @@ static enum sure_store_verdict replay(struct sure_store_op *op, const struct sur
 
 enum sure_store_verdict sure__memory_admit(const struct sure__stored_session *session,
                                            struct sure_store_op *op) {
-  const struct sure__row *row = sure__row_find(session, op->sequence);
+  struct sure__row *row = sure__row_find(&session->rows, op->sequence);
   enum sure_store_verdict verdict = row_verdict(row, &op->fingerprint);
   if (verdict != SURE_STORE_PENDING) {
-    return verdict == SURE_STORE_REPLAYED ? replay(op, &row->memo) : verdict;
+    return verdict == SURE_STORE_REPLAYED ? replay(op, sure__row_memo(row)) : verdict;
   }
   if (sure__ranges_contains(&session->acked, op->sequence) && !SURE__MUTANT(ACKED_NUMBER_RUNS)) {
     return SURE_STORE_STALE;
@@ -71,7 +72,7 @@ enum sure_store_verdict sure__memory_key_verdict(const struct sure__memory *memo
                                                  struct sure_store_op *op) {
   const struct sure__key *key = sure__key_find(&memory->keys, op);
   enum sure_store_verdict verdict = key_verdict(key, &op->fingerprint);
-  return verdict == SURE_STORE_REPLAYED ? replay(op, &key->memo) : verdict;
+  return verdict == SURE_STORE_REPLAYED ? replay(op, key->memo) : verdict;
 }
 
 /* The answer of what is there already, or PENDING when the call may be claimed. */
@@ -86,19 +87,19 @@ static enum sure_store_verdict look_up(const struct sure__memory *memory,
 /* Adds the rows of a call, both or none. */
 static bool claim(struct sure__memory *memory, struct sure__stored_session *session,
                   const struct sure_store_op *op, enum sure__row_state state) {
-  if (SURE__MUTANT(UNACKED_RECORD_EVICTED) && session->row_count >= memory->session_records_max) {
-    sure__rows_release(session, &memory->pool, (struct sure_range){1, op->sequence});
+  if (SURE__MUTANT(UNACKED_RECORD_EVICTED) && session->rows.count >= memory->session_records_max) {
+    sure__rows_release(&session->rows, &memory->pool, (struct sure_range){1, op->sequence});
   }
-  if (session->row_count >= memory->session_records_max) {
+  if (session->rows.count >= memory->session_records_max) {
     return false;
   }
-  struct sure__row *row = sure__row_add(session, &memory->pool, op->sequence, state);
+  struct sure__row *row = sure__row_add(&session->rows, &memory->pool, op->sequence, state);
   if (row == NULL) {
     return false;
   }
   row->fingerprint = op->fingerprint;
   if (is_keyed(op) && sure__key_add(&memory->keys, &memory->pool, op, state) == NULL) {
-    sure__row_drop(session, &memory->pool, row);
+    sure__row_drop(&session->rows, &memory->pool, row);
     return false;
   }
   return true;
@@ -118,25 +119,23 @@ void sure__memory_intent(struct sure__memory *memory, struct sure_store_op *op) 
   }
 }
 
-static void record_key(struct sure__key *key, const struct sure__memo *memo) {
+static void record_key(struct sure__key *key, struct sure__row *row) {
   key->state = SURE__ROW_RECORD;
-  key->memo = *memo;
-  if (memo->kept != NULL) {
-    memo->kept->ref_count++;
-  }
+  key->memo = sure__row_memo(row);
+  sure__memo_ref(&key->memo);
 }
 
 /* Turns the intents of a call into its record. The slots are there; if the record itself finds no
  * room, it is kept without its reply. */
 static void keep(struct sure__memory *memory, struct sure__stored_session *session,
                  struct sure__row *row, struct sure_store_op *op) {
-  sure__row_record(session, &memory->pool, row, &op->record);
+  row = sure__row_record(&session->rows, &memory->pool, row, &op->record);
   struct sure__key *key = is_keyed(op) ? sure__key_find(&memory->keys, op) : NULL;
   if (key != NULL && key->state == SURE__ROW_INTENT) {
-    record_key(key, &row->memo);
+    record_key(key, row);
   }
   if (sure__ranges_contains(&session->acked, op->sequence)) {
-    sure__row_drop(session, &memory->pool, row); /* acknowledged while it ran */
+    sure__row_drop(&session->rows, &memory->pool, row); /* acknowledged while it ran */
   }
 }
 
@@ -146,7 +145,7 @@ static void drop(struct sure__memory *memory, struct sure__stored_session *sessi
   if (key != NULL && key->state == SURE__ROW_INTENT) {
     sure__key_drop(&memory->keys, &memory->pool, key);
   }
-  sure__row_drop(session, &memory->pool, row);
+  sure__row_drop(&session->rows, &memory->pool, row);
 }
 
 /* The run has ended and nobody knows how: both intents stay (S15). False when memory is short. */
@@ -170,7 +169,7 @@ void sure__memory_complete(struct sure__memory *memory, struct sure_store_op *op
     return;
   }
   sure__memory_raise_clock(memory, op->clock);
-  struct sure__row *row = sure__row_find(session, op->sequence);
+  struct sure__row *row = sure__row_find(&session->rows, op->sequence);
   op->verdict = SURE_STORE_DONE;
   if (row == NULL || row->state != SURE__ROW_INTENT || row->in_doubt) {
     return;
@@ -189,15 +188,15 @@ static void bury(struct sure__memory *memory, struct sure__stored_session *sessi
   if (key != NULL && key->state == SURE__ROW_INTENT) {
     key->state = SURE__ROW_TOMBSTONE;
   }
-  sure__row_bury(session, &memory->pool, row);
+  sure__row_bury(&session->rows, &memory->pool, row);
   if (sure__ranges_contains(&session->acked, op->sequence)) {
-    sure__row_drop(session, &memory->pool, row);
+    sure__row_drop(&session->rows, &memory->pool, row);
   }
 }
 
 void sure__memory_resolve(struct sure__memory *memory, struct sure_store_op *op) {
   struct sure__stored_session *session = sure__memory_session(memory, op);
-  struct sure__row *row = session == NULL ? NULL : sure__row_find(session, op->sequence);
+  struct sure__row *row = session == NULL ? NULL : sure__row_find(&session->rows, op->sequence);
   if (row == NULL || row->state != SURE__ROW_INTENT || !row->in_doubt) {
     op->verdict = SURE_STORE_STALE;
     return;
@@ -232,7 +231,7 @@ void sure__memory_call(struct sure__memory *memory, struct sure_store_op *op) {
   bool record_it = run(memory, op) && !SURE__MUTANT(RECORD_NOT_WRITTEN);
   struct sure__stored_session *session = sure__memory_session(memory, op);
   sure__assert(session != NULL && "a session with an intent is not forgotten");
-  struct sure__row *row = sure__row_find(session, op->sequence);
+  struct sure__row *row = sure__row_find(&session->rows, op->sequence);
   sure__assert(row != NULL && "an intent stays until it is completed");
   (record_it ? keep : drop)(memory, session, row, op);
   op->verdict = record_it ? SURE_STORE_RECORDED : SURE_STORE_UNRECORDED;
@@ -256,15 +255,16 @@ static bool write_tombstones(struct sure__memory *memory, struct sure__stored_se
   }
   if (settlement.close_call) {
     bool room =
-        session->row_count < memory->session_records_max && op->sequence <= SURE__SEQUENCE_MAX;
-    if (!room || sure__row_add(session, &memory->pool, op->sequence, SURE__ROW_TOMBSTONE) == NULL) {
+        session->rows.count < memory->session_records_max && op->sequence <= SURE__SEQUENCE_MAX;
+    if (!room ||
+        sure__row_add(&session->rows, &memory->pool, op->sequence, SURE__ROW_TOMBSTONE) == NULL) {
       return false;
     }
   }
   if (settlement.close_key &&
       sure__key_add(&memory->keys, &memory->pool, op, SURE__ROW_TOMBSTONE) == NULL) {
     if (settlement.close_call) {
-      sure__row_drop(session, &memory->pool, sure__row_find(session, op->sequence));
+      sure__row_drop(&session->rows, &memory->pool, sure__row_find(&session->rows, op->sequence));
     }
     return false;
   }
@@ -274,7 +274,7 @@ static bool write_tombstones(struct sure__memory *memory, struct sure__stored_se
 void sure__memory_settle(struct sure__memory *memory, struct sure_store_op *op) {
   struct sure__stored_session *session =
       op->sequence == 0 ? NULL : sure__memory_session(memory, op);
-  const struct sure__row *row = session == NULL ? NULL : sure__row_find(session, op->sequence);
+  struct sure__row *row = session == NULL ? NULL : sure__row_find(&session->rows, op->sequence);
   const struct sure__key *key = is_keyed(op) ? sure__key_find(&memory->keys, op) : NULL;
   struct sure__settlement settlement =
       sure__settle(find_call(session, row, op->sequence), is_keyed(op),
@@ -286,7 +286,7 @@ void sure__memory_settle(struct sure__memory *memory, struct sure_store_op *op) 
   op->verdict = settlement.verdict;
   if (settlement.verdict == SURE_STORE_REPLAYED) {
     sure__assert((settlement.from_key ? key != NULL : row != NULL) && "a record was found");
-    op->verdict = replay(op, settlement.from_key ? &key->memo : &row->memo);
+    op->verdict = replay(op, settlement.from_key ? key->memo : sure__row_memo(row));
   }
   if (op->verdict != SURE_STORE_FULL && !write_tombstones(memory, session, op, settlement)) {
     op->verdict = SURE_STORE_FULL;

@@ -58,7 +58,7 @@ struct sure__key *sure__key_add(struct sure__keys *keys, struct sure__pool *pool
 void sure__key_drop(struct sure__keys *keys, struct sure__pool *pool, struct sure__key *key) {
   sure__list_remove(&key->link);
   sure__index_remove(&keys->by_name, &key->by_name);
-  sure__kept_unref(pool, key->memo.kept);
+  sure__memo_unref(&key->memo, pool);
   sure__pool_give(pool, key, size_of(key->principal_len, key->key_len));
 }
 

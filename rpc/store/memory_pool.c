@@ -2,12 +2,17 @@
 
 #include "rpc/core/memory.h"
 
-#define SMALLEST 64u
+enum { SMALLEST = 72, STEP = 16, FINE_COUNT = 13, COARSEST_FINE = SMALLEST + 12 * STEP };
 
 /* The class of `size`, SURE__POOL_CLASSES for larger ones, and the bytes that such a block has. */
 static size_t class_of(size_t size, size_t *out_len) {
-  size_t class_index = 0;
-  size_t len = SMALLEST;
+  if (size <= COARSEST_FINE) {
+    size_t class_index = size <= SMALLEST ? 0 : (size - SMALLEST + STEP - 1) / STEP;
+    *out_len = SMALLEST + class_index * STEP;
+    return class_index;
+  }
+  size_t class_index = FINE_COUNT;
+  size_t len = 512;
   while (len < size && class_index < SURE__POOL_CLASSES) {
     class_index++;
     len *= 2;
