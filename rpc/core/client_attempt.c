@@ -72,7 +72,7 @@ static uint32_t resumed_attempt(const struct sure__client_call *call) {
 
 static void put_request(struct sure__client *client, struct sure__attempt *attempt,
                         uint64_t now_ms) {
-  const struct sure__client_call *call = attempt->call;
+  struct sure__client_call *call = attempt->call;
   struct sure__link *link = attempt->link;
   uint64_t time_left_ms = call->deadline_ms > now_ms ? call->deadline_ms - now_ms : 1;
   struct sure__frame frame = {
@@ -88,8 +88,8 @@ static void put_request(struct sure__client *client, struct sure__attempt *attem
                   .key = call->key_is_beside ? call->key : (struct sure_bytes){0}},
       .payload = call->request,
   };
-  if (attempt->number > 1) {
-    sure__client_resume(link, &frame);
+  if (attempt->number > 1 && sure__client_resume(link, &frame)) {
+    call->pause_count = 0; /* it gets on: the pauses before further attempts begin anew */
   }
   sure__client_put(client, link, &frame);
 }

@@ -16,10 +16,10 @@ static uint32_t take_held(struct sure__link *link, uint64_t sequence) {
   return 0;
 }
 
-void sure__client_resume(struct sure__link *link, struct sure__frame *request) {
+bool sure__client_resume(struct sure__link *link, struct sure__frame *request) {
   uint32_t held = take_held(link, request->sequence);
-  if (held == 0 || held >= request->payload.len) { /* else it is of another request */
-    return;
+  if (held == 0 || held >= request->payload.len) { /* what is longer is of another request */
+    return false;
   }
   request->flags |= SURE__RESUMED;
   request->request.resumed = (struct sure__resumption){
@@ -28,4 +28,5 @@ void sure__client_resume(struct sure__link *link, struct sure__frame *request) {
   };
   request->payload.data += held;
   request->payload.len -= held;
+  return true;
 }

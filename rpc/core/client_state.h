@@ -167,8 +167,8 @@ void sure__client_keep_parts(struct sure__client_call *call, struct sure__assemb
 
 /* client_resume.c */
 /* What the server has of a call's request is left out of `*request`, a REQUEST that is about to be
- * sent over the link. */
-void sure__client_resume(struct sure__link *link, struct sure__frame *request);
+ * sent over the link. False: it has nothing. */
+bool sure__client_resume(struct sure__link *link, struct sure__frame *request);
 
 /* client_settle.c */
 /* What a settle by the application is about. */

@@ -5,7 +5,7 @@
 
 #include <sure/base.h>
 
-/* 72, 88, ... 264 bytes, which fill malloc's own, then 512, ... 4096; larger blocks are malloc's. */
+/* 72, 88, ... 264 bytes, which fill malloc's own; 512, ... 4096; larger blocks are malloc's. */
 #define SURE__POOL_CLASSES      17
 #define SURE__POOL_IDLE_LEN_MAX (16u * 1024 * 1024) /* free blocks that are kept */
 

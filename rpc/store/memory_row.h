@@ -2,9 +2,9 @@
  *
  * A row is one block with its record behind it, 40 bytes and the record. The rows of a session are
  * found by an open-addressed array, at `sequence` modulo its capacity. A client numbers its calls
- * densely, so that in the usual case this is a sliding window without collisions, which may be full;
- * with collisions it is at most half full; and one call that stays open for long does not stretch
- * it. */
+ * densely, so that in the usual case this is a sliding window without collisions, which may be
+ * full; with collisions it is at most half full; and one call that stays open for long does not
+ * stretch it. */
 #ifndef SURE_STORE_MEMORY_ROW_H
 #define SURE_STORE_MEMORY_ROW_H
 

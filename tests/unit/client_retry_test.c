@@ -259,6 +259,35 @@ static void pauses_begin_anew_after_a_pushback(void **state) {
   story_end(&story);
 }
 
+static void pauses_begin_anew_when_an_attempt_goes_on_where_one_was_cut(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure__client_call *call = sure__client_call_new(&story.client);
+  call->method = &charge;
+  call->request = sure__bytes_of("abc");
+  call->timeout_ms = 60000;
+  call->retry = (struct sure_retry_policy){
+      .backoff_ms_initial = 100, .backoff_ms_max = 10000, .backoff_multiplier_permille = 10000};
+  assert_null(sure__client_start(&story.client, call, story.now_ms).text);
+  for (uint32_t i = 0; i < 4; i++) {
+    story_lose_connection(&story);
+    uint64_t pause_ms = call->timer.at_ms - story.now_ms;
+    assert_in_range(pause_ms, 80, 120);
+    story_connect(&story);
+    uint8_t held[SURE__HELD_LEN];
+    sure__held_put(held, (struct sure__held){1, 1});
+    story_give(&story, &(struct sure__frame){
+                           .type = SURE__ATTACHED,
+                           .attached = {.session = story.session, .state = SURE__ATTACHED_OPEN},
+                           .payload = {held, sizeof held}});
+    story_pass(&story, pause_ms);
+    assert_int_equal(call->phase, SURE__CALL_SENT);
+  }
+  story_end(&story);
+}
+
 /* ---- the attempt's own time ---- */
 
 static struct sure__client_call *start_with_attempt_timeout(struct story *story, uint32_t ms,
@@ -590,6 +619,7 @@ int main(void) {
       cmocka_unit_test(invitation_is_taken_whatever_the_policy_lists),
       cmocka_unit_test(never_means_never),
       cmocka_unit_test(pauses_begin_anew_after_a_pushback),
+      cmocka_unit_test(pauses_begin_anew_when_an_attempt_goes_on_where_one_was_cut),
       cmocka_unit_test(attempt_that_takes_too_long_is_cancelled_and_made_again),
       cmocka_unit_test(last_attempt_that_takes_too_long_ends_the_call_when_it_is_settled),
       cmocka_unit_test(attempts_given_up_early_do_not_hide_a_dead_connection),
