@@ -212,7 +212,7 @@ struct sure__stream_message *sure__client_stream_read(struct sure__client *clien
 bool sure__client_stream_write(struct sure__client *client, struct sure__client_stream *stream,
                                struct sure__stream_message *message, uint64_t now_ms) {
   sure__assert(!stream->is_over && "the shell has looked");
-  if (stream->ends.out.held_len >= SURE__STREAM_WINDOW_LEN) {
+  if (sure__outflow_is_full(&stream->ends.out)) {
     return false;
   }
   sure__outflow_add(&stream->ends.out, message);

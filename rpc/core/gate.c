@@ -136,6 +136,15 @@ void sure__gate_leave(struct sure__gate *gate) {
   atomic_fetch_add_explicit(&gate->ended_count, 1, memory_order_relaxed);
 }
 
+void sure__gate_step_out(struct sure__gate *gate) {
+  uint32_t before = atomic_fetch_sub(&gate->at_work, 1);
+  sure__assert(before > 0 && "who steps out was let in");
+}
+
+void sure__gate_step_in(struct sure__gate *gate) {
+  atomic_fetch_add(&gate->at_work, 1);
+}
+
 uint32_t sure__gate_retry_after_ms(const struct sure__gate *gate) {
   uint64_t ms = atomic_load_explicit(&gate->latency_us, memory_order_relaxed) / 1000 + 1;
   return ms < RETRY_MS_MAX ? (uint32_t)ms : RETRY_MS_MAX;

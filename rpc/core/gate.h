@@ -45,6 +45,9 @@ enum sure__gate_verdict sure__gate_enter(struct sure__gate *gate, bool is_retry,
                                          uint64_t time_left_ms, uint64_t now_ms);
 /* One that was let in is not at work any more. */
 void sure__gate_leave(struct sure__gate *gate);
+/* One that was let in is not at work for now, or is again, however many others are. */
+void sure__gate_step_out(struct sure__gate *gate);
+void sure__gate_step_in(struct sure__gate *gate);
 /* When whoever was turned away may come again: 1 to 1000 ms from now. */
 uint32_t sure__gate_retry_after_ms(const struct sure__gate *gate);
 

@@ -6,10 +6,14 @@
 #include "rpc/core/memory.h"
 #include "rpc/core/mutant.h"
 
-void sure__inflow_init(struct sure__inflow *in, uint32_t window_len, uint32_t message_len_max) {
-  *in = (struct sure__inflow){
-      .window_len = window_len, .message_len_max = message_len_max, .index = 1};
-  in->credit = window_len;
+void sure__inflow_init(struct sure__inflow *in, uint32_t window_len_min, uint32_t window_len_max,
+                       uint32_t message_len_max) {
+  *in = (struct sure__inflow){.window_len = window_len_min,
+                              .window_len_min = window_len_min,
+                              .window_len_max = window_len_max,
+                              .message_len_max = message_len_max,
+                              .index = 1};
+  in->credit = window_len_min;
   sure__list_init(&in->messages);
 }
 
@@ -115,6 +119,7 @@ const char *sure__inflow_take(struct sure__inflow *in, const struct sure__part *
 struct sure__stream_message *sure__inflow_next(struct sure__inflow *in) {
   struct sure__list *link = sure__list_pop(&in->messages);
   if (link == NULL) {
+    in->is_awaited = true;
     return NULL;
   }
   struct sure__stream_message *message =
@@ -158,7 +163,20 @@ bool sure__inflow_should_tell(const struct sure__inflow *in) {
   return gain >= in->window_len / 2 || (gain > 0 && is_dry);
 }
 
+/* A reader that had to wait while half of the window came may have waited for what the sender was
+ * yet to hear: twice as much next time. One that has fallen behind gets no more than at first. */
+static void adapt(struct sure__inflow *in) {
+  if (in->is_awaited && in->credit <= in->window_len / 2) {
+    uint32_t rest = in->window_len_max - in->window_len;
+    in->window_len += in->window_len < rest ? in->window_len : rest;
+  } else if (in->held_len > in->window_len / 2) {
+    in->window_len = in->window_len_min;
+  }
+  in->is_awaited = false;
+}
+
 struct sure__window sure__inflow_window(struct sure__inflow *in) {
+  adapt(in);
   uint32_t wanted = wanted_credit(in);
   in->credit = wanted > in->credit ? wanted : in->credit; /* what was granted stays */
   in->acked_told = in->acked;

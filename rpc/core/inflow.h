@@ -13,7 +13,9 @@
 #include "rpc/core/stream_message.h"
 
 struct sure__inflow {
-  uint32_t window_len;
+  uint32_t window_len; /* now; it grows while the reader is faster than it, and falls back */
+  uint32_t window_len_min;
+  uint32_t window_len_max;
   uint32_t message_len_max;
   struct sure__list messages; /* whole, not taken yet */
   struct sure__stream_message *coming;
@@ -22,12 +24,14 @@ struct sure__inflow {
   uint32_t offset;
   bool has_ended;
   size_t held_len; /* of both */
+  bool is_awaited; /* somebody wanted a message, and there was none, since the window was told */
   uint64_t acked;
   uint32_t credit;     /* what is left of what was granted */
   uint64_t acked_told; /* as the sender knows it */
 };
 
-void sure__inflow_init(struct sure__inflow *in, uint32_t window_len, uint32_t message_len_max);
+void sure__inflow_init(struct sure__inflow *in, uint32_t window_len_min, uint32_t window_len_max,
+                       uint32_t message_len_max);
 void sure__inflow_fini(struct sure__inflow *in);
 /* The messages before `index` are known from elsewhere: it is the first that is wanted. */
 void sure__inflow_begin_at(struct sure__inflow *in, uint64_t index);

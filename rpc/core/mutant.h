@@ -41,7 +41,7 @@
   X(STREAM_RESULT_BEFORE_MESSAGES, "protocol 12.7")                                                \
   X(STREAM_ACKED_BEFORE_COMMIT, "protocol 12.9")                                                   \
   X(STREAM_FAILURE_CLOSES_IT, "protocol 12.12")                                                    \
-  X(PARTS_OF_ANOTHER_CALL, "protocol 2.7")                                                         \
+  X(PARTS_NOT_COMPARED, "protocol 2.7")                                                            \
   X(UNRECORDED_REPLY_KEPT, "protocol 2.7")                                                         \
   X(CLAIM_NOT_CHECKED, "S13")                                                                      \
   X(POSITION_NOT_MOVED, "S13")

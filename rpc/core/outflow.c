@@ -7,9 +7,17 @@ static struct sure__stream_message *message_at(struct sure__list *link) {
   return sure__container_of(link, struct sure__stream_message, link);
 }
 
-void sure__outflow_init(struct sure__outflow *out, uint32_t credit) {
-  *out = (struct sure__outflow){
-      .first = 1, .next = 1, .cursor_index = 1, .sent_index = 1, .seen_index = 1, .credit = credit};
+void sure__outflow_init(struct sure__outflow *out, uint32_t window_len_min,
+                        uint32_t window_len_max) {
+  *out = (struct sure__outflow){.first = 1,
+                                .next = 1,
+                                .cursor_index = 1,
+                                .sent_index = 1,
+                                .seen_index = 1,
+                                .credit = window_len_min,
+                                .window_len = window_len_min,
+                                .window_len_min = window_len_min,
+                                .window_len_max = window_len_max};
   sure__list_init(&out->messages);
   out->cursor = &out->messages;
   out->seen = &out->messages;
@@ -32,6 +40,10 @@ static void begin_at_next(struct sure__outflow *out) {
   out->sent_offset = 0;
   out->seen = &out->messages;
   out->seen_index = out->next;
+}
+
+bool sure__outflow_is_full(const struct sure__outflow *out) {
+  return out->held_len >= out->window_len;
 }
 
 void sure__outflow_add(struct sure__outflow *out, struct sure__stream_message *message) {
@@ -202,6 +214,16 @@ static void jump(struct sure__outflow *out, const struct sure__window *window) {
   out->credit = window->credit;
 }
 
+/* The writer may be ahead of the acknowledgments as far as the receiver allows: with less, the
+ * receiver could wait for more before it acknowledges what it has. */
+static void adapt(struct sure__outflow *out, uint64_t granted) {
+  uint64_t acked = out->end_position - out->held_len;
+  uint64_t reach = granted - acked;
+  out->window_len = reach < out->window_len_min   ? out->window_len_min
+                    : reach > out->window_len_max ? out->window_len_max
+                                                  : (uint32_t)reach;
+}
+
 const char *sure__outflow_take(struct sure__outflow *out, const struct sure__window *window) {
   if (window->index > 0 && is_ahead(out, window)) {
     jump(out, window);
@@ -226,6 +248,8 @@ const char *sure__outflow_take(struct sure__outflow *out, const struct sure__win
   uint64_t under_way = position_of(out, out->cursor, out->cursor_offset) -
                        position_of(out, out->seen, window->offset);
   out->credit = window->credit > under_way ? (uint32_t)(window->credit - under_way) : 0;
+  uint64_t granted = position_of(out, out->seen, window->offset) + window->credit;
   forget(out, window->acked);
+  adapt(out, granted);
   return NULL;
 }

@@ -21,15 +21,22 @@ struct sure__outflow {
                             is dropped */
   uint64_t end_position; /* what all messages so far count */
   uint32_t credit;       /* what may still be sent */
+  uint32_t window_len;   /* what is held at most before the writer has to wait: the receiver's */
+  uint32_t window_len_min;
+  uint32_t window_len_max;
   size_t held_len;
   bool ends; /* no new ones will come */
   bool has_sent_end;
   bool is_stopped; /* until the receiver says where it stands */
 };
 
-void sure__outflow_init(struct sure__outflow *out, uint32_t credit);
+/* Its first credit is `window_len_min`. */
+void sure__outflow_init(struct sure__outflow *out, uint32_t window_len_min,
+                        uint32_t window_len_max);
 void sure__outflow_fini(struct sure__outflow *out);
 
+/* The writer has to wait until the receiver has had more of what is here. */
+bool sure__outflow_is_full(const struct sure__outflow *out);
 /* Takes the message. */
 void sure__outflow_add(struct sure__outflow *out, struct sure__stream_message *message);
 /* No message follows. */

@@ -55,7 +55,7 @@ static void finish_message(struct sure__server *server, struct sure__peer *peer,
                            struct sure_call *call, uint64_t now_ms) {
   stop_assembling(peer, call);
   struct sure_fingerprint expected = call->op.fingerprint;
-  if (call->is_resumed && !SURE__MUTANT(PARTS_OF_ANOTHER_CALL) &&
+  if (call->is_resumed && !SURE__MUTANT(PARTS_NOT_COMPARED) &&
       !sure__fingerprint_equals(sure__fingerprint(call->op.method, call->payload), expected)) {
     answer_parts_gone(server, peer, call->op.sequence, call->attempt);
     sure__call_free(server, call);

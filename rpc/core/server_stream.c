@@ -203,6 +203,24 @@ void sure__server_sent(struct sure__server *server, struct sure__peer *peer, siz
 
 /* ---- attempts ---- */
 
+/* A handler that waits for a client who is away keeps nobody else from work: the client may be at
+ * another server by now, and never come back. */
+static void leave_place(struct sure__server *server, struct sure_call *call) {
+  if (call->is_at_work) {
+    sure__gate_step_out(server->config.gate);
+    call->is_at_work = false;
+    call->stream->is_out = true;
+  }
+}
+
+static void take_place(struct sure__server *server, struct sure_call *call) {
+  if (call->stream->is_out) {
+    sure__gate_step_in(server->config.gate);
+    call->is_at_work = true;
+    call->stream->is_out = false;
+  }
+}
+
 void sure__server_stream_attach(struct sure__server *server, struct sure_call *call) {
   struct sure__server_stream *stream = call->stream;
   struct sure__waiter *waiter = waiter_of(call);
@@ -220,6 +238,7 @@ void sure__server_stream_attach(struct sure__server *server, struct sure_call *c
     tell_window(server, call);
   }
   stream->active_ms = waiter->peer->heard_at_ms;
+  take_place(server, call);
   watch(server, call);
   line_up(server, call);
   say_end(server, call);
@@ -342,7 +361,7 @@ enum sure__stream_turn sure__server_stream_write(struct sure__server *server,
   if (sure__server_stream_is_over(call, now_ms)) {
     return SURE__STREAM_OVER;
   }
-  if (out->held_len >= SURE__STREAM_WINDOW_LEN) {
+  if (sure__outflow_is_full(out)) {
     return SURE__STREAM_WAIT;
   }
   call->stream->active_ms = now_ms;
@@ -411,6 +430,7 @@ void sure__server_stream_ended(struct sure__server *server, struct sure_call *ca
 void sure__server_stream_left(struct sure__server *server, struct sure_call *call,
                               uint64_t heard_at_ms) {
   sure__stream_stop(&call->stream->ends);
+  leave_place(server, call);
   if (call->step == SURE__CALL_LINGERS) {
     sure__call_count_off(server, call);
   } else if (call->method->plan.advances) {

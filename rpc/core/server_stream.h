@@ -15,6 +15,7 @@ struct sure__server_stream {
   uint32_t attempt;            /* the latest */
   uint64_t read_count;         /* messages that the handler has taken */
   bool has_run;                /* its handler has begun */
+  bool is_out;                 /* its client is away, and its place at the gate another's */
   uint64_t active_ms;          /* when something came, or was taken or given by the handler, last */
   bool is_idle;                /* that was too long ago: it is over */
   bool is_taken_over;          /* another run goes on with it: the same */

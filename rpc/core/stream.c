@@ -3,8 +3,9 @@
 void sure__stream_init(struct sure__stream *stream, bool receives, bool sends,
                        uint32_t message_len_max) {
   *stream = (struct sure__stream){.receives = receives, .sends = sends};
-  sure__inflow_init(&stream->in, SURE__STREAM_WINDOW_LEN, message_len_max);
-  sure__outflow_init(&stream->out, SURE__STREAM_WINDOW_LEN);
+  sure__inflow_init(&stream->in, SURE__STREAM_WINDOW_LEN, SURE__STREAM_WINDOW_LEN_MAX,
+                    message_len_max);
+  sure__outflow_init(&stream->out, SURE__STREAM_WINDOW_LEN, SURE__STREAM_WINDOW_LEN_MAX);
 }
 
 void sure__stream_fini(struct sure__stream *stream) {

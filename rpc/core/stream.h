@@ -11,8 +11,10 @@
 #include "rpc/core/inflow.h"
 #include "rpc/core/outflow.h"
 
-/* What a receiver takes ahead of its reader, in bytes; and the credit of a first attempt. */
-#define SURE__STREAM_WINDOW_LEN (256u * 1024)
+/* What a receiver takes ahead of its reader, in bytes, which is also the credit of a first attempt;
+ * and how far that may grow while the reader is fast. */
+#define SURE__STREAM_WINDOW_LEN     (256u * 1024)
+#define SURE__STREAM_WINDOW_LEN_MAX (1024u * 1024)
 /* Bytes of one DATA frame: nobody waits longer than for that. */
 #define SURE__STREAM_PART_LEN (16u * 1024)
 

@@ -9,6 +9,7 @@ enum { SAID_WITHIN_MS = 15 };
 
 struct owed_attempt {
   struct owed_attempt *next;
+  bool is_whole; /* before that it may be refused, and nothing is owed */
   uint64_t sequence;
   uint32_t attempt;
 };
@@ -30,6 +31,17 @@ static void settle_debt(struct owed *owed, const struct sure__frame *frame) {
   }
 }
 
+static struct owed_attempt *note(struct owed *owed, const struct sure__frame *frame) {
+  struct owed_attempt *attempt = calloc(1, sizeof *attempt);
+  if (attempt == NULL) {
+    abort();
+  }
+  *attempt = (struct owed_attempt){
+      .next = owed->first, .sequence = frame->sequence, .attempt = frame->attempt};
+  owed->first = attempt;
+  return attempt;
+}
+
 /* Sequence and attempt in one number, for an event; attempts are few. */
 static uint64_t pack(const struct owed_attempt *attempt) {
   return attempt->sequence << 16 | (attempt->attempt & 0xFFFF);
@@ -37,7 +49,8 @@ static uint64_t pack(const struct owed_attempt *attempt) {
 
 static void still_owed(void *thing, uint64_t packed) {
   struct owed *owed = thing;
-  if (!owed->is_over && *find(owed, packed >> 16, packed & 0xFFFF) != NULL) {
+  const struct owed_attempt *attempt = *find(owed, packed >> 16, packed & 0xFFFF);
+  if (!owed->is_over && attempt != NULL && attempt->is_whole) {
     sim_fail("%s says nothing of request %llu", owed->server->name,
              (unsigned long long)(packed >> 16));
   }
@@ -53,18 +66,19 @@ void owed_received(struct owed *owed, const struct sure__frame *frame) {
     settle_debt(owed, frame);
     return;
   }
-  bool is_whole_request = frame->type == SURE__REQUEST && (frame->flags & SURE__MORE) == 0;
-  if (!is_whole_request || talk_is_of(frame->request.method)) {
+  if (frame->type != SURE__REQUEST) {
+    return;
+  }
+  bool is_first = (frame->flags & SURE__CONT) == 0;
+  if (is_first && talk_is_of(frame->request.method)) {
     return; /* a late attempt of a stream gets no answer, and is not known here */
   }
-  struct owed_attempt *attempt = calloc(1, sizeof *attempt);
-  if (attempt == NULL) {
-    abort();
+  struct owed_attempt *attempt =
+      is_first ? note(owed, frame) : *find(owed, frame->sequence, frame->attempt);
+  if (attempt != NULL && (frame->flags & SURE__MORE) == 0) {
+    attempt->is_whole = true;
+    event_at(sim.now_ms + SAID_WITHIN_MS, owed->server, time_is_up, owed, pack(attempt));
   }
-  *attempt = (struct owed_attempt){
-      .next = owed->first, .sequence = frame->sequence, .attempt = frame->attempt};
-  owed->first = attempt;
-  event_at(sim.now_ms + SAID_WITHIN_MS, owed->server, time_is_up, owed, pack(attempt));
 }
 
 void owed_sent(struct owed *owed, const struct sure__frame *frame) {

@@ -18,8 +18,8 @@ static struct sure__outflow out;
 
 static int begin(void **state) {
   (void)state;
-  sure__inflow_init(&in, WINDOW, LIMIT);
-  sure__outflow_init(&out, WINDOW);
+  sure__inflow_init(&in, WINDOW, WINDOW, LIMIT);
+  sure__outflow_init(&out, WINDOW, WINDOW);
   return 0;
 }
 
@@ -165,6 +165,87 @@ static void a_message_larger_than_the_window_gets_through(void **state) {
   expect_message(LIMIT, 'x');
 }
 
+/* From one window to four of them. */
+static void let_grow(void) {
+  sure__inflow_fini(&in);
+  sure__outflow_fini(&out);
+  sure__inflow_init(&in, WINDOW, 4 * WINDOW, LIMIT);
+  sure__outflow_init(&out, WINDOW, 4 * WINDOW);
+}
+
+static void write_until_full(void) {
+  while (!sure__outflow_is_full(&out)) {
+    add(100, 'a');
+  }
+  carry(64);
+}
+
+static void read_all_that_came(void) {
+  struct sure__stream_message *message;
+  while ((message = sure__inflow_next(&in)) != NULL) {
+    sure__inflow_ack(&in, in.acked + 1);
+    sure__free(message);
+    if (sure__inflow_should_tell(&in)) {
+      tell();
+    }
+  }
+}
+
+static void a_reader_that_keeps_up_gets_a_larger_window_up_to_a_limit(void **state) {
+  (void)state;
+  let_grow();
+  size_t most = 0;
+  for (int i = 0; i < 50; i++) {
+    write_until_full();
+    most = in.held_len > most ? in.held_len : most;
+    read_all_that_came();
+  }
+  assert_in_range(most, 3 * WINDOW, 4 * WINDOW);
+  assert_in_range(out.held_len, 0, 4 * WINDOW + COST + 100);
+}
+
+static void a_reader_that_falls_behind_gets_no_more_than_at_first(void **state) {
+  (void)state;
+  let_grow();
+  for (int i = 0; i < 50; i++) {
+    write_until_full();
+    read_all_that_came();
+  }
+  for (int i = 0; i < 200; i++) { /* from now on one at a time */
+    write_until_full();
+    expect_message(100, 'a');
+    sure__inflow_ack(&in, in.acked + 1);
+    if (sure__inflow_should_tell(&in)) {
+      tell();
+    }
+  }
+  assert_in_range(in.held_len, 1, WINDOW);
+  assert_in_range(out.held_len, 1, WINDOW + 2 * (COST + 100));
+}
+
+/* Neither waits for the other, whatever the reader does. */
+static void whatever_a_reader_does_a_writer_gets_on(void **state) {
+  (void)state;
+  let_grow();
+  unsigned dice = 1;
+  uint64_t before = 0;
+  for (int i = 0; i < 20000; i++) {
+    write_until_full();
+    dice = dice * 1103515245 + 12345;
+    for (unsigned n = dice >> 16 & 31; n > 0 && !sure__list_is_empty(&in.messages); n--) {
+      sure__free(sure__inflow_next(&in));
+      sure__inflow_ack(&in, in.acked + 1);
+      if (sure__inflow_should_tell(&in)) {
+        tell();
+      }
+    }
+    if (i % 100 == 99) {
+      assert_true(in.acked > before);
+      before = in.acked;
+    }
+  }
+}
+
 static void who_sends_beyond_the_window_is_refused(void **state) {
   (void)state;
   static const uint8_t bytes[WINDOW];
@@ -249,7 +330,7 @@ static void a_receiver_that_knows_the_beginning_gets_the_rest(void **state) {
   add(10, 'c');
   carry(64);
   sure__inflow_fini(&in); /* its process dies, and the next one knows two of them */
-  sure__inflow_init(&in, WINDOW, LIMIT);
+  sure__inflow_init(&in, WINDOW, WINDOW, LIMIT);
   sure__inflow_begin_at(&in, 3);
   sure__outflow_stop(&out);
   tell();
@@ -345,7 +426,7 @@ static void a_receiver_that_begins_anew_gets_what_was_not_acknowledged(void **st
   sure__outflow_stop(&out);
   assert_null(sure__outflow_take(&out, &window));
   sure__inflow_fini(&in);
-  sure__inflow_init(&in, WINDOW, LIMIT);
+  sure__inflow_init(&in, WINDOW, WINDOW, LIMIT);
   carry(100);
   expect_message(5, 'a');
   expect_message(6, 'b');
@@ -496,6 +577,9 @@ int main(void) {
       TEST(no_more_is_sent_than_the_window_allows),
       TEST(empty_messages_are_held_back_too),
       TEST(a_message_larger_than_the_window_gets_through),
+      TEST(a_reader_that_keeps_up_gets_a_larger_window_up_to_a_limit),
+      TEST(a_reader_that_falls_behind_gets_no_more_than_at_first),
+      TEST(whatever_a_reader_does_a_writer_gets_on),
       TEST(who_sends_beyond_the_window_is_refused),
       TEST(windows_that_can_not_be_are_refused),
       TEST(after_a_loss_it_goes_on_inside_of_the_message),

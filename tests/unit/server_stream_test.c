@@ -467,6 +467,26 @@ static void what_lingers_does_not_hold_up_a_drain(void **state) {
   assert_true(sure__server_is_idle(&driver.server));
 }
 
+static void a_handler_whose_client_is_away_keeps_nobody_from_work(void **state) {
+  (void)state;
+  struct sure__gate gate;
+  sure__gate_init(&gate, 1, false);
+  driver.server.config.gate = &gate;
+  open_receiving(UPLOAD);
+  client_call(&a, (enum driver_method)TAKE, 2, "x");
+  client_expect_response(&a, 2, SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED, SURE__NOT_RUN);
+  client_lose(&a);
+  assert_int_equal(0, atomic_load(&gate.at_work));
+  come_back(UPLOAD, 1); /* whether there is room or not */
+  assert_int_equal(1, atomic_load(&gate.at_work));
+  client_call(&b, (enum driver_method)TAKE, 3, "x");
+  assert_int_equal(2, client_expect(&b, SURE__ACCEPTED).attempt);
+  client_expect(&b, SURE__WINDOW);
+  client_expect_response(&b, 3, SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED, SURE__NOT_RUN);
+  driver_release_runs(&driver);
+  assert_int_equal(0, atomic_load(&gate.at_work));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void) {
@@ -490,6 +510,7 @@ int main(void) {
       TEST(parts_for_a_stream_that_is_not_there_are_late_and_harmless),
       TEST(a_handler_sees_that_its_stream_was_cancelled),
       TEST(a_handler_whose_client_does_not_come_back_is_let_go_at_the_deadline),
+      TEST(a_handler_whose_client_is_away_keeps_nobody_from_work),
       TEST(handlers_wait_for_nobody_when_the_server_ends),
       TEST(what_lingers_does_not_hold_up_a_drain),
   };

@@ -34,7 +34,8 @@ SURE_API enum sure_code sure_stream_read(struct sure_stream *stream,
                                          ProtobufCMessage **out_message);
 
 /* Send a message, which is packed before this returns. Blocks while the other side does not take
- * what was sent (256 KiB are on their way at most, or one message), until the deadline.
+ * what was sent (256 KiB are on their way at most, or one message; up to 1 MiB if the other side is
+ * fast), until the deadline.
  * SURE_OK: it is on its way, and is sent again by itself if it is lost. What the other side makes
  * of it only the end of the call says.
  * SURE_CANCELLED, SURE_DEADLINE_EXCEEDED and others: the call is over.
