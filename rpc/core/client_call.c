@@ -296,7 +296,11 @@ static void cancel(struct sure__client *client, struct sure__client_call *call, 
     call->deadline_ms = patience_ms;
   }
   if (call->phase == SURE__CALL_SETTLING) {
-    sure__client_enqueue_settle(client, call);
+    if (call->is_asked) {
+      sure__timers_set(&client->timers, &call->timer, call->deadline_ms);
+    } else {
+      sure__client_enqueue_settle(client, call);
+    }
     return;
   }
   sure__list_remove(&call->link);

@@ -50,10 +50,16 @@ static size_t received_len(const struct sure__assembly *assembly) {
   return assembly->parts.len - assembly->text_len - assembly->metadata_len;
 }
 
+/* Only of these there can be a record that a SETTLE would name, whatever a server says. */
+static bool may_have_record(const struct sure__client_call *call) {
+  bool is_recorded_call = call->method->semantics == SURE_EXACTLY_ONCE && call->session != NULL;
+  return call->stream == NULL && (call->is_settle || is_recorded_call);
+}
+
 void sure__client_keep_parts(struct sure__client_call *call, struct sure__assembly *assembly) {
-  bool is_recorded =
-      (assembly->first_part.flags & SURE__RECORDED) != 0 || SURE__MUTANT(UNRECORDED_REPLY_KEPT);
-  bool is_of_use = assembly->is_receiving && is_recorded && call->stream == NULL;
+  bool is_recorded = (assembly->first_part.flags & SURE__RECORDED) != 0 && may_have_record(call);
+  bool is_of_use = assembly->is_receiving &&
+                   (is_recorded || (SURE__MUTANT(UNRECORDED_REPLY_KEPT) && call->session != NULL));
   if (is_of_use && received_len(assembly) > call->reply_held.len) {
     size_t len = received_len(assembly);
     memmove(assembly->parts.data, assembly->parts.data + assembly->parts.len - len, len);
@@ -85,6 +91,7 @@ bool sure__client_assemble(const struct sure__client *client, struct sure__clien
   size_t message_len = result_of(continues ? &assembly->first_part : frame)->message_len;
   size_t len = before + frame->payload.len;
   if (more ? len >= message_len : len != message_len) {
+    sure__buffer_clear(&call->reply_held, 0); /* or the same would be asked for again */
     *out_problem = "parts of an answer that do not add up";
     return false;
   }

@@ -46,7 +46,6 @@ struct sure_call *sure__kept_find(const struct sure__server_session *session, ui
 
 void sure__kept_take(struct sure__server *server, struct sure_call *call) {
   take_out(server, call);
-  sure__arena_reset(&call->arena); /* key and metadata come with each attempt */
 }
 
 static void make_room(struct sure__server *server, struct sure__server_session *session,
@@ -59,10 +58,19 @@ static void make_room(struct sure__server *server, struct sure__server_session *
   }
 }
 
+/* Whether anybody may come back for it. */
+static bool is_of_use(const struct sure__server *server, const struct sure__server_session *session,
+                      const struct sure_call *call) {
+  bool is_over = session->is_none || session->is_closed || server->is_draining ||
+                 call->op.sequence < session->watermark;
+  const struct sure_call *before = sure__kept_find(session, call->op.sequence);
+  bool is_more = call->assembled_len > (before == NULL ? 0 : before->assembled_len);
+  return !is_over && is_more && sure__is_long(call->payload.len);
+}
+
 void sure__kept_put(struct sure__server *server, struct sure__server_session *session,
                     struct sure_call *call, uint64_t now_ms) {
-  if (session->is_none || server->is_draining || !sure__is_long(call->payload.len) ||
-      call->assembled_len == 0) {
+  if (!is_of_use(server, session, call)) {
     sure__call_free(server, call);
     return;
   }
@@ -74,6 +82,7 @@ void sure__kept_put(struct sure__server *server, struct sure__server_session *se
   if (SURE__MUTANT(PARTS_NOT_COMPARED)) {
     call->assembled[call->assembled_len - 1] ^= 1; /* as if they were another request's */
   }
+  sure__arena_reset(&call->arena); /* key and metadata come with each attempt */
   call->session = session;
   call->step = SURE__CALL_KEPT;
   sure__list_append(&session->kept, &call->link);

@@ -69,10 +69,12 @@ static void begin_message(struct sure__server *server, struct sure__peer *peer,
                           uint64_t now_ms) {
   uint32_t len = frame->request.message_len;
   size_t room = (size_t)server->config.message_len_max * ASSEMBLING_MAX - peer->assembling_len;
-  if (call->assembled == NULL && len <= room) {
+  bool has_room =
+      len <= room || (frame->flags & SURE__MORE) == 0; /* whole at once, it needs none */
+  if (call->assembled == NULL && has_room) {
     call->assembled = sure__realloc(NULL, len);
   }
-  if (call->assembled == NULL || len > room) {
+  if (call->assembled == NULL || !has_room) {
     sure__answer_refusal(server, peer, frame->sequence, frame->attempt, SURE_RESOURCE_EXHAUSTED,
                          SURE_REASON_OVERLOADED, SURE__NOT_RUN,
                          "too many unfinished messages on this connection");

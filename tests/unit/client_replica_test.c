@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "rpc/core/wire.h"
+
 static const char *const both[] = {"tcp://original:1", "tcp://replica:1", NULL};
 static const char *const replica_first[] = {"tcp://replica:1", "tcp://original:1", NULL};
 
@@ -102,8 +104,43 @@ static void call_is_retried_at_a_replica_when_the_original_is_lost(void **state)
   story_end(&story);
 }
 
+/* All but the last frame of what the server says. */
+static void give_all_but_the_last(struct story *story, const struct sure__frame *frame) {
+  struct sure__buffer bytes = {0};
+  assert_true(sure__frame_encode(&bytes, frame));
+  size_t len = 0;
+  size_t frame_len = 0;
+  do {
+    len += frame_len;
+    frame_len = sure__get_u32(bytes.data + len);
+  } while (len + frame_len < bytes.len);
+  sure__client_receive(&story->client, story->links[story->at].link,
+                       (struct sure_bytes){bytes.data, len}, story->now_ms);
+  sure__buffer_fini(&bytes);
+}
+
+static void replica_that_claims_a_record_is_not_believed(void **state) {
+  (void)state;
+  static uint8_t big[180 * 1024];
+  struct story story;
+  story_begin_with(&story, SURE_PICK_FIRST, both);
+  story_refuse_connection(&story);
+  attach_replica(&story);
+  story_start(&story, &look_up);
+  struct sure__frame request = story_expect(&story, SURE__REQUEST);
+  give_all_but_the_last(&story, &(struct sure__frame){.type = SURE__RESPONSE,
+                                                      .flags = SURE__RECORDED,
+                                                      .sequence = request.sequence,
+                                                      .attempt = 1,
+                                                      .payload = {big, sizeof big}});
+  story_lose_connection(&story);
+  story_none_ended(&story);
+  story_end(&story);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(replica_that_claims_a_record_is_not_believed),
       cmocka_unit_test(replica_serves_what_may_be_old_and_nothing_else),
       cmocka_unit_test(original_is_preferred_while_it_is_there),
       cmocka_unit_test(replica_does_not_keep_pick_first_from_dialing_the_original),

@@ -618,6 +618,78 @@ static void rest_of_a_reply_that_does_not_add_up_ends_the_connection(void **stat
   story_end(&story);
 }
 
+static void record_of_a_method_that_has_none_is_not_believed(void **state) {
+  (void)state;
+  static uint8_t big[180 * 1024];
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  story_start(&story, &read_it);
+  story_expect_request(&story, 1, 1);
+  story_start(&story, &charge);
+  story_expect_request(&story, 2, 1);
+  give_all_but_the_last(&story, &(struct sure__frame){.type = SURE__RESPONSE,
+                                                      .flags = SURE__RECORDED,
+                                                      .sequence = 1,
+                                                      .attempt = 1,
+                                                      .payload = {big, sizeof big}});
+  story_refuse(&story, 2, 1, SURE_UNAVAILABLE, SURE_REASON_SESSION_LOST, 0);
+  story_attach(&story);
+  story_pass(&story, 500);
+  story_none_ended(&story);
+  story_end(&story);
+}
+
+static void cancel_while_the_rest_of_a_reply_comes_cuts_nobody_off(void **state) {
+  (void)state;
+  static uint8_t big[199 * 1024];
+  for (size_t i = 0; i < sizeof big; i++) {
+    big[i] = (uint8_t)(i * 7 >> 3);
+  }
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  struct sure__client_call *call = story_start(&story, &charge);
+  story_expect_request(&story, 1, 1);
+  struct sure__buffer bytes = {0};
+  struct sure__frame response = {.type = SURE__RESPONSE,
+                                 .flags = SURE__RECORDED,
+                                 .sequence = 1,
+                                 .attempt = 1,
+                                 .payload = {big, sizeof big}};
+  assert_true(sure__frame_encode(&bytes, &response));
+  sure__client_receive(&story.client, story.links[story.at].link,
+                       (struct sure_bytes){bytes.data, sure__get_u32(bytes.data)}, story.now_ms);
+  sure__buffer_fini(&bytes);
+  story_lose_connection(&story);
+  story_attach(&story);
+  struct sure__client_call *other = story_start(&story, &charge);
+  struct sure__frame settle = story_expect(&story, SURE__SETTLE);
+  story_expect_request(&story, 2, 1);
+  uint32_t held = settle.settle.reply_held;
+  struct sure__frame rest = {
+      .type = SURE__SETTLED,
+      .flags = SURE__RECORDED | SURE__RESUMED,
+      .sequence = settle.sequence,
+      .settled = {.verdict = SURE__SETTLED_RECORD, .result.held = held},
+      .payload = {big + held, sizeof big - held},
+  };
+  assert_true(sure__frame_encode(&bytes, &rest));
+  size_t first = sure__get_u32(bytes.data);
+  sure__client_receive(&story.client, story.links[story.at].link,
+                       (struct sure_bytes){bytes.data, first}, story.now_ms);
+  sure__client_cancel(&story.client, call->handle, story.now_ms);
+  sure__client_receive(&story.client, story.links[story.at].link,
+                       (struct sure_bytes){bytes.data + first, bytes.len - first}, story.now_ms);
+  sure__buffer_fini(&bytes);
+  story_pass(&story, 1);
+  assert_null(story_closed(&story));
+  assert_int_equal(story_ended(&story, call).outcome, SURE_APPLIED);
+  story_answer(&story, 2, 1, SURE_OK, SURE__RECORDED);
+  story_ended(&story, other);
+  story_end(&story);
+}
+
 static void reply_over_our_limit_ends_the_connection(void **state) {
   (void)state;
   static uint8_t big[200 * 1024 + 1];
@@ -719,6 +791,8 @@ int main(void) {
       cmocka_unit_test(request_over_the_servers_limit_is_never_sent),
       cmocka_unit_test(reply_in_parts_is_put_together),
       cmocka_unit_test(rest_of_a_recorded_reply_is_asked_for_and_the_request_not_sent_again),
+      cmocka_unit_test(record_of_a_method_that_has_none_is_not_believed),
+      cmocka_unit_test(cancel_while_the_rest_of_a_reply_comes_cuts_nobody_off),
       cmocka_unit_test(what_the_server_has_of_a_request_is_left_out),
       cmocka_unit_test(rest_of_a_reply_that_does_not_add_up_ends_the_connection),
       cmocka_unit_test(reply_over_our_limit_ends_the_connection),

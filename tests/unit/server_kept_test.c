@@ -255,6 +255,57 @@ static void a_server_that_drains_keeps_nothing_of_them(void **state) {
   assert_int_equal(0, driver.server.kept_len);
 }
 
+static void a_rest_that_is_whole_at_once_needs_no_room(void **state) {
+  (void)state;
+  static char huge[199001];
+  memset(huge, 'x', sizeof huge - 1);
+  driver.server.config.connection_calls_max = 100;
+  struct sure__buffer bytes = {0};
+  struct sure__frame frame = client_request(&a, DRIVER_IN_STORE, 1, huge);
+  assert_true(sure__frame_encode(&bytes, &frame));
+  size_t len = 0;
+  for (unsigned i = 0; i < 3; i++) {
+    len += frame_len(bytes.data + len);
+  }
+  assert_true(len < bytes.len);
+  client_feed(&a, (struct sure_bytes){bytes.data, len});
+  lose_and_come_back();
+  uint32_t held = held_of(1);
+  for (uint64_t seq = 2; seq <= 5; seq++) { /* four, as 2.5 allows */
+    struct sure__buffer more = {0};
+    struct sure__frame other = client_request(&b, DRIVER_IN_STORE, seq, huge);
+    assert_true(sure__frame_encode(&more, &other));
+    client_feed(&b, (struct sure_bytes){more.data, frame_len(more.data)});
+    sure__buffer_fini(&more);
+  }
+  frame = client_request(&b, DRIVER_IN_STORE, 1, huge);
+  struct sure_fingerprint f = sure__fingerprint(frame.request.method, frame.payload);
+  frame.attempt = 2;
+  frame.flags = SURE__RESUMED;
+  frame.request.resumed = (struct sure__resumption){held, f};
+  frame.payload.data += held;
+  frame.payload.len -= held;
+  client_send(&b, &frame);
+  sure__buffer_fini(&bytes);
+  struct sure__frame r;
+  assert_true(client_next(&b, &r));
+  assert_int_equal(SURE_OK, r.response.code);
+}
+
+static void what_came_of_an_acknowledged_call_is_not_kept(void **state) {
+  (void)state;
+  /* attempt 1 hangs half sent on a; attempt 2 runs over b and is acknowledged; then a is lost. */
+  begin_request(1, 2);
+  assert_true(client_connect(&driver, &b));
+  assert_int_equal(SURE__ATTACHED_OPEN, client_attach(&b, SURE__ATTACH_RESUME, &a.session));
+  client_retry(&b, DRIVER_IN_STORE, 1, 2, text);
+  client_expect_response(&b, 1, SURE_OK, 0, SURE__RECORDED);
+  client_ack(&b, 2, NULL, 0);
+  client_lose(&a);
+  client_lose(&b);
+  assert_int_equal(0, driver.server.kept_len);
+}
+
 static struct sure__frame settle_with(uint32_t reply_held) {
   client_send(&b, &(struct sure__frame){
                       .type = SURE__SETTLE,
@@ -293,6 +344,8 @@ int main(void) {
       TEST(what_came_is_not_kept_for_longer_than_a_lease),
       TEST(of_many_that_are_cut_the_oldest_are_forgotten),
       TEST(a_server_that_drains_keeps_nothing_of_them),
+      TEST(a_rest_that_is_whole_at_once_needs_no_room),
+      TEST(what_came_of_an_acknowledged_call_is_not_kept),
       TEST(of_a_recorded_reply_only_the_rest_is_sent),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
