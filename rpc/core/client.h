@@ -168,6 +168,7 @@ struct sure__attempt {
   struct sure__link *link; /* NULL: not in use */
   uint32_t number;
   bool is_accepted;
+  bool is_resumed; /* it leaves out what the server has of the request */
   uint64_t sent_ms;
   uint64_t accept_by_ms; /* ACCEPTED or an answer, or the link counts as dead */
   uint64_t answer_by_ms; /* an answer, or it is given up */
@@ -236,6 +237,7 @@ struct sure__client_call {
   bool is_cancel_wanted;
   struct sure__list cancels;  /* in client.cancelling */
   struct sure__buffer answer; /* the bytes of an answer that came in parts */
+  uint32_t request_held;      /* the most that a server has had of its request */
   /* What has come of its recorded reply, before the connection was lost. */
   struct sure__buffer reply_held;
   struct sure__list attempts;

@@ -40,6 +40,7 @@ static void begin_attempt(const struct sure__client *client, struct sure__attemp
   attempt->link = link;
   attempt->number = ++call->sent;
   attempt->is_accepted = false;
+  attempt->is_resumed = false;
   attempt->sent_ms = now_ms;
   attempt->accept_by_ms = silent_by_ms(client, attempt);
   attempt->answer_by_ms =
@@ -88,7 +89,9 @@ static void put_request(struct sure__client *client, struct sure__attempt *attem
                   .key = call->key_is_beside ? call->key : (struct sure_bytes){0}},
       .payload = call->request,
   };
-  if (attempt->number > 1 && sure__client_resume(link, &frame)) {
+  attempt->is_resumed = attempt->number > 1 && sure__client_resume(link, &frame);
+  if (frame.request.resumed.held > call->request_held) {
+    call->request_held = frame.request.resumed.held;
     call->pause_count = 0; /* it gets on: the pauses before further attempts begin anew */
   }
   sure__client_put(client, link, &frame);
@@ -223,8 +226,13 @@ void sure__client_fail_attempt(struct sure__client *client, struct sure__attempt
   struct sure__client_call *call = attempt->call;
   sure__client_count_attempt(client, attempt->link->endpoint, is_failure_of_endpoint(answer),
                              now_ms);
+  bool parts_are_gone =
+      attempt->is_resumed && answer->not_run && answer->reason == SURE_REASON_PARTS_GONE;
   sure__client_drop_attempt(client, attempt, answer, now_ms);
-  if (call->reply_held.len > 0 && sure__list_is_empty(&call->attempts)) {
+  if (parts_are_gone && sure__list_is_empty(&call->attempts)) {
+    call->free_count++; /* whole this time, for nothing: each link names what it has only once */
+    sure__client_enqueue(client, call);
+  } else if (call->reply_held.len > 0 && sure__list_is_empty(&call->attempts)) {
     sure__client_begin_settle(client, call); /* there is a record: nothing is run again (2.7) */
   } else if (sure__client_is_hedged(call)) {
     sure__client_hedge_failed(client, call, answer, now_ms);

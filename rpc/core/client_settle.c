@@ -79,6 +79,7 @@ static void send_settle(struct sure__client *client, struct sure__client_call *c
   call->settle_count++;
   call->is_asked = true;
   sure__client_keep_parts(call, &call->first_attempt.assembly);
+  struct sure_bytes held = {call->reply_held.data, call->reply_held.len};
   sure__client_put(client, link,
                    &(struct sure__frame){
                        .type = SURE__SETTLE,
@@ -88,7 +89,8 @@ static void send_settle(struct sure__client *client, struct sure__client_call *c
                                   .target = call->target.id.sequence,
                                   .method = call->method->id,
                                   .fingerprint = call->target.fingerprint,
-                                  .reply_held = (uint32_t)call->reply_held.len,
+                                  .reply_held = (uint32_t)held.len,
+                                  .reply_hash = held.len == 0 ? 0 : sure__reply_hash(held),
                                   .key = call->key},
                    });
   sure__client_watch(client, link, now_ms);

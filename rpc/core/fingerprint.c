@@ -13,6 +13,10 @@ struct sure_fingerprint sure__fingerprint(uint64_t method, struct sure_bytes pay
   return of(XXH3_128bits_withSeed(payload.data, payload.len, method));
 }
 
+uint64_t sure__reply_hash(struct sure_bytes beginning) {
+  return XXH3_64bits(beginning.data, beginning.len);
+}
+
 struct sure_fingerprint sure__call_hash(const struct sure_store_op *op) {
   if (op->key.len > 0) {
     return sure__fingerprint(op->method, op->key);

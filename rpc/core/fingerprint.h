@@ -8,6 +8,9 @@
 /* XXH3-128 of a request's payload with its method id as seed (S3, docs/protocol.md 4.5). */
 struct sure_fingerprint sure__fingerprint(uint64_t method, struct sure_bytes payload);
 
+/* XXH3-64 of the beginning of a reply (2.7). */
+uint64_t sure__reply_hash(struct sure_bytes beginning);
+
 /* What stays the same when a call runs again: of its key, which outlives sessions, or else of its
  * call id. Session ids are secrets, and this may go to others. */
 struct sure_fingerprint sure__call_hash(const struct sure_store_op *op);

@@ -167,6 +167,7 @@ struct sure__settle_body {
   uint64_t method;
   struct sure_fingerprint fingerprint; /* zero: not known */
   uint32_t reply_held;                 /* bytes of the recorded reply that the client has */
+  uint64_t reply_hash;                 /* of these */
   struct sure_bytes key;
 };
 

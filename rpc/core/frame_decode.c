@@ -195,6 +195,7 @@ static const char *decode_settle(const uint8_t *p, struct sure__frame *frame) {
   settle->fingerprint.high = sure__get_u64(p + 40);
   uint16_t key_len = sure__get_u16(p + 48);
   settle->reply_held = sure__get_u32(p + 52);
+  settle->reply_hash = sure__get_u64(p + 56);
   if (key_len > SURE_KEY_LEN_MAX || !take(&frame->payload, key_len, &settle->key) ||
       frame->payload.len != 0) {
     return "SETTLE with a wrong key length";

@@ -55,6 +55,7 @@ static void put_settle(uint8_t *p, const struct sure__settle_body *settle) {
   sure__put_u64(p + 40, settle->fingerprint.high);
   sure__put_u16(p + 48, (uint16_t)settle->key.len);
   sure__put_u32(p + 52, settle->reply_held);
+  sure__put_u64(p + 56, settle->reply_hash);
 }
 
 static void put_hello(uint8_t *p, const struct sure__hello *hello) {

@@ -239,6 +239,7 @@ struct sure__task {
   struct sure__server_session *session;
   uint64_t nonce;      /* of SETTLE */
   uint32_t reply_held; /* of SETTLE: bytes of the recorded reply that its client has */
+  uint64_t reply_hash; /* of these */
   struct sure__arena arena;
 };
 

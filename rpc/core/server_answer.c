@@ -132,13 +132,14 @@ void sure__answer_refusal(struct sure__server *server, struct sure__peer *peer, 
   send(server, peer, sequence, attempt, &answer);
 }
 
-void sure__answer_overload(struct sure__server *server, struct sure__peer *peer, uint64_t sequence,
-                           uint32_t attempt, const char *text, uint32_t retry_after_ms) {
+void sure__answer_overload(struct sure__server *server, struct sure__peer *peer,
+                           const struct sure_call *call, const char *text,
+                           uint32_t retry_after_ms) {
   struct answer answer =
       refusal(SURE_RESOURCE_EXHAUSTED, SURE_REASON_OVERLOADED, SURE__NOT_RUN, text);
   answer.result.retry_after_ms = retry_after_ms;
   server->stats.shed++;
-  send(server, peer, sequence, attempt, &answer);
+  send(server, peer, call->op.sequence, call->attempt, &answer);
 }
 
 /* A long answer may wait for its turn: so that its client does not take that for silence. */

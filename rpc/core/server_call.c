@@ -386,7 +386,7 @@ static bool pass_gate(struct sure__server *server, struct sure__peer *peer, stru
   enum sure__gate_verdict verdict = sure__gate_enter(gate, call->attempt > 1, time_left_ms, now_ms);
   call->is_at_work = verdict == SURE__GATE_OPEN;
   if (!call->is_at_work) {
-    sure__answer_overload(server, peer, call->op.sequence, call->attempt,
+    sure__answer_overload(server, peer, call,
                           verdict == SURE__GATE_FULL ? "the server is at its limit"
                                                      : "it would not be done in time",
                           sure__gate_retry_after_ms(gate));

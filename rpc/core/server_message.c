@@ -9,8 +9,6 @@
 
 /* Messages that may gather on one connection at a time, in multiples of the largest one. */
 #define ASSEMBLING_MAX SURE__BODIES_GOING_MAX
-/* Until a request comes again of which we do not have what its client thinks we do. */
-#define WHOLE_AGAIN_MS 1
 
 static struct sure_call *find_assembling(const struct sure__peer *peer,
                                          const struct sure__frame *frame) {
@@ -46,8 +44,9 @@ static bool take_part(struct sure_call *call, const struct sure__frame *frame) {
 /* The client sends it whole then. */
 static void answer_parts_gone(struct sure__server *server, struct sure__peer *peer,
                               uint64_t sequence, uint32_t attempt) {
-  sure__answer_overload(server, peer, sequence, attempt, "what came of the request is gone",
-                        WHOLE_AGAIN_MS);
+  sure__answer_refusal(server, peer, sequence, attempt, SURE_RESOURCE_EXHAUSTED,
+                       SURE_REASON_PARTS_GONE, SURE__NOT_RUN,
+                       "what came of the request before is gone");
 }
 
 /* All parts are here. Those of several attempts make one message only if they were of the same. */

@@ -152,8 +152,8 @@ void sure__answer_refusal(struct sure__server *server, struct sure__peer *peer, 
                           uint32_t attempt, enum sure_code code, enum sure_reason reason,
                           unsigned flags, const char *text);
 /* The same for one that may come again after `retry_after_ms`; it has not run. */
-void sure__answer_overload(struct sure__server *server, struct sure__peer *peer, uint64_t sequence,
-                           uint32_t attempt, const char *text, uint32_t retry_after_ms);
+void sure__answer_overload(struct sure__server *server, struct sure__peer *peer,
+                           const struct sure_call *call, const char *text, uint32_t retry_after_ms);
 /* Answer all who wait for the call, by the verdict in its op. */
 void sure__answer_call(struct sure__server *server, struct sure_call *call);
 

@@ -1,6 +1,7 @@
 /* SETTLE and SETTLED (docs/protocol.md, section 7; S12). */
 #include <string.h>
 
+#include "rpc/core/fingerprint.h"
 #include "rpc/core/server_private.h"
 
 enum { NOT_YET_RETRY_AFTER_MS = 20 };
@@ -40,6 +41,7 @@ void sure__settle_on_frame(struct sure__server *server, struct sure__peer *peer,
   }
   task->nonce = frame->sequence;
   task->reply_held = settle->reply_held;
+  task->reply_hash = settle->reply_hash;
   task->op.session = settle->session;
   task->op.sequence = settle->target;
   task->op.method = settle->method;
@@ -75,6 +77,13 @@ static enum sure__settle_verdict verdict_of(enum sure_store_verdict verdict) {
   }
 }
 
+/* The client has the beginning of this very reply. A record stays as it is; but a key may be
+ * forgotten and used again. */
+static bool has_beginning(const struct sure__task *task, struct sure_bytes reply) {
+  return task->reply_held > 0 && task->reply_held < reply.len &&
+         sure__reply_hash((struct sure_bytes){reply.data, task->reply_held}) == task->reply_hash;
+}
+
 void sure__settle_answer(struct sure__server *server, struct sure__task *task) {
   struct sure__peer *peer = task->peer;
   if (peer == NULL) {
@@ -103,8 +112,8 @@ void sure__settle_answer(struct sure__server *server, struct sure__task *task) {
       record.reply = (struct sure_bytes){0};
     }
   }
-  if (task->reply_held > 0 && task->reply_held < record.reply.len) {
-    flags |= SURE__RESUMED; /* a record stays as it is: what its client has are the same bytes */
+  if (has_beginning(task, record.reply)) {
+    flags |= SURE__RESUMED;
     body.result.held = task->reply_held;
     record.reply.data += task->reply_held;
     record.reply.len -= task->reply_held;

@@ -266,7 +266,7 @@ static void pauses_begin_anew_when_an_attempt_goes_on_where_one_was_cut(void **s
   story_attach(&story);
   struct sure__client_call *call = sure__client_call_new(&story.client);
   call->method = &charge;
-  call->request = sure__bytes_of("abc");
+  call->request = sure__bytes_of("abcdefgh");
   call->timeout_ms = 60000;
   call->retry = (struct sure_retry_policy){
       .backoff_ms_initial = 100, .backoff_ms_max = 10000, .backoff_multiplier_permille = 10000};
@@ -277,7 +277,7 @@ static void pauses_begin_anew_when_an_attempt_goes_on_where_one_was_cut(void **s
     assert_in_range(pause_ms, 80, 120);
     story_connect(&story);
     uint8_t held[SURE__HELD_LEN];
-    sure__held_put(held, (struct sure__held){1, 1});
+    sure__held_put(held, (struct sure__held){1, i + 1});
     story_give(&story, &(struct sure__frame){
                            .type = SURE__ATTACHED,
                            .attached = {.session = story.session, .state = SURE__ATTACHED_OPEN},

@@ -690,6 +690,36 @@ static void cancel_while_the_rest_of_a_reply_comes_cuts_nobody_off(void **state)
   story_end(&story);
 }
 
+static void parts_that_are_gone_cost_no_attempt(void **state) {
+  (void)state;
+  struct story story;
+  story_begin(&story);
+  story_attach(&story);
+  story_start_with(&story, &charge, 10000, 2);
+  story_expect_request(&story, 1, 1);
+  story_lose_connection(&story);
+  story_connect(&story);
+  uint8_t held[SURE__HELD_LEN];
+  sure__held_put(held, (struct sure__held){1, 2});
+  story_give(&story, &(struct sure__frame){
+                         .type = SURE__ATTACHED,
+                         .attached = {.session = story.session, .state = SURE__ATTACHED_OPEN},
+                         .payload = {held, sizeof held}});
+  story_pass(&story, 100);
+  struct sure__frame request = story_expect(&story, SURE__REQUEST);
+  assert_int_equal(SURE__RESUMED, request.flags);
+  story_give(&story, &(struct sure__frame){.type = SURE__RESPONSE,
+                                           .flags = SURE__NOT_RUN,
+                                           .sequence = 1,
+                                           .attempt = 2,
+                                           .response = {.code = SURE_RESOURCE_EXHAUSTED,
+                                                        .reason = SURE_REASON_PARTS_GONE}});
+  request = story_expect(&story, SURE__REQUEST); /* the last of two, and at once */
+  assert_int_equal(0, request.flags);
+  assert_int_equal(3, request.payload.len);
+  story_end(&story);
+}
+
 static void reply_over_our_limit_ends_the_connection(void **state) {
   (void)state;
   static uint8_t big[200 * 1024 + 1];
@@ -794,6 +824,7 @@ int main(void) {
       cmocka_unit_test(record_of_a_method_that_has_none_is_not_believed),
       cmocka_unit_test(cancel_while_the_rest_of_a_reply_comes_cuts_nobody_off),
       cmocka_unit_test(what_the_server_has_of_a_request_is_left_out),
+      cmocka_unit_test(parts_that_are_gone_cost_no_attempt),
       cmocka_unit_test(rest_of_a_reply_that_does_not_add_up_ends_the_connection),
       cmocka_unit_test(reply_over_our_limit_ends_the_connection),
       cmocka_unit_test(draining_server_gets_no_new_call),

@@ -129,6 +129,7 @@ static struct sure__frame a_settle(void) {
                                          .method = 8,
                                          .fingerprint = {9, 10},
                                          .reply_held = 11,
+                                         .reply_hash = 12,
                                          .key = text("key")}};
 }
 
@@ -230,6 +231,7 @@ static void the_small_frames_round_trip(void **state) {
   assert_int_equal(9, back.settle.fingerprint.low);
   assert_int_equal(10, back.settle.fingerprint.high);
   assert_int_equal(11, back.settle.reply_held);
+  assert_int_equal(12, back.settle.reply_hash);
   expect_bytes(frame.settle.key, back.settle.key);
   back = round_trip(&(struct sure__frame){
       .type = SURE__GOAWAY, .goaway = {.reason = SURE__GOAWAY_IDLE, .text = text("bye")}});

@@ -77,7 +77,8 @@ enum sure_outcome {
   X(19, TOO_MANY_CALLS, "the connection carries as many calls as it may")                          \
   X(20, REFUSED, "an interceptor did not let it through")                                          \
   X(21, STREAM_LOST, "the stream can't go on where it was")                                        \
-  X(22, TAKEN_OVER, "another call goes on with the stream of this key")
+  X(22, TAKEN_OVER, "another call goes on with the stream of this key")                            \
+  X(23, PARTS_GONE, "what came of the request before is not here any more")
 
 enum sure_reason {
 #define SURE_REASON_ENUM(number, name, text) SURE_REASON_##name = number,
